@@ -1,0 +1,156 @@
+//! Values as bytes: a format byte, then bincode or JSON.
+//!
+//! The only file that names bincode. [`encode`] gives the bytes and the refs inside; [`decode`] reads either format and
+//! refuses bytes that are left over, which is how a wrong type mostly shows.
+
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use wrun_abi::format;
+
+use crate::raw::Raw;
+use crate::{Error, ErrorKind, Result, links};
+
+/// An encoded value and what it refers to.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Encoded {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) refs: Vec<Raw>,
+}
+
+impl Encoded {
+    /// The handles of the refs. None of them is broken: those don't encode.
+    pub(crate) fn handles(&self) -> Vec<u32> {
+        self.refs
+            .iter()
+            .filter_map(|raw| raw.handle().ok())
+            .collect()
+    }
+}
+
+/// Encodes in the format with this byte; an unknown one counts as bincode.
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, format: u8) -> Result<Encoded> {
+    let (bytes, refs) = links::outgoing(|| match format {
+        format::JSON => {
+            let mut bytes = vec![format::JSON];
+            serde_json::to_writer(&mut bytes, value)
+                .map(|()| bytes)
+                .map_err(|error| error.to_string())
+        }
+        _ => {
+            let mut bytes = vec![format::BINCODE];
+            bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())
+                .map(|_| bytes)
+                .map_err(|error| plain(&error.to_string()))
+        }
+    });
+    match bytes {
+        Ok(bytes) => Ok(Encoded { bytes, refs }),
+        Err(error) => Err(Error::of(
+            ErrorKind::BadArgument,
+            format!("the value does not encode: {error}"),
+        )),
+    }
+}
+
+/// Decodes a value that came with these refs.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], refs: Vec<Raw>) -> Result<T> {
+    let decoded = links::incoming(refs, || match bytes {
+        [format::JSON, json @ ..] => {
+            serde_json::from_slice(json).map_err(|error| error.to_string())
+        }
+        [format::BINCODE, rest @ ..] => {
+            match bincode::serde::decode_from_slice(rest, bincode::config::standard()) {
+                Ok((value, used)) if used == rest.len() => Ok(value),
+                Ok((_, used)) => Err(format!("{} bytes are left over", rest.len() - used)),
+                Err(error) => Err(plain(&error.to_string())),
+            }
+        }
+        [] => Err("it has no format byte".to_owned()),
+        [other, ..] => Err(format!(
+            "its format byte is {other}, and only 0 and 1 are known"
+        )),
+    });
+    decoded.map_err(|error| {
+        let ty = short_type_name::<T>();
+        Error::of(
+            ErrorKind::BadArgument,
+            format!("the value does not decode as `{ty}`: {error}"),
+        )
+    })
+}
+
+/// bincode shows its errors as Rust shows enums: `OtherString("…")`. Takes the text out where that is all.
+fn plain(error: &str) -> String {
+    let text = error
+        .strip_prefix("OtherString(\"")
+        .and_then(|rest| rest.strip_suffix("\")"));
+    text.unwrap_or(error).to_owned()
+}
+
+/// `Vec<String>` for `alloc::vec::Vec<alloc::string::String>`.
+pub(crate) fn short_type_name<T: ?Sized>() -> String {
+    let full = std::any::type_name::<T>();
+    let mut short = String::with_capacity(full.len());
+    let mut word_start = 0;
+    let mut rest = full.chars().peekable();
+    while let Some(c) = rest.next() {
+        if c == ':' && rest.peek() == Some(&':') {
+            rest.next();
+            short.truncate(word_start);
+        } else {
+            short.push(c);
+            if !(c.is_alphanumeric() || c == '_') {
+                word_start = short.len();
+            }
+        }
+    }
+    short
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn both_formats_are_read() {
+        let value = vec![Some("a".to_owned()), None];
+        for format in [format::BINCODE, format::JSON] {
+            let encoded = encode(&value, format).unwrap();
+            assert_eq!(encoded.bytes[0], format);
+            assert_eq!(
+                decode::<Vec<Option<String>>>(&encoded.bytes, Vec::new()).unwrap(),
+                value
+            );
+        }
+        assert_eq!(encode(&(), format::BINCODE).unwrap().bytes, [0]);
+        assert_eq!(encode(&(), format::JSON).unwrap().bytes, b"\x01null");
+    }
+
+    #[test]
+    fn a_wrong_type_is_told() {
+        let bytes = encode(&(1_i64, 2_i64), format::BINCODE).unwrap().bytes;
+        let error = decode::<i64>(&bytes, Vec::new()).unwrap_err();
+        assert_eq!(
+            error.message(),
+            "the value does not decode as `i64`: 1 bytes are left over"
+        );
+        let error = decode::<Vec<String>>(b"\x01[1]", Vec::new()).unwrap_err();
+        assert!(
+            error
+                .message()
+                .starts_with("the value does not decode as `Vec<String>`: invalid type"),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn unknown_formats_and_no_bytes_are_errors() {
+        assert!(decode::<i64>(&[], Vec::new()).is_err());
+        assert!(
+            decode::<i64>(&[9, 1], Vec::new())
+                .unwrap_err()
+                .message()
+                .contains("format byte is 9")
+        );
+    }
+}

@@ -1,0 +1,207 @@
+//! The border in a sandbox: the host's functions, with their answers as values and errors.
+//!
+//! Has the same functions as `local::border`. A negative answer becomes an [`Error`] with what `last_error` tells.
+
+use std::sync::Once;
+use std::time::Duration;
+
+use wrun_abi::call::CallWriter;
+use wrun_abi::{FailKind, Status, StopMode};
+
+use crate::call::{Call, Sent};
+use crate::{Error, Result, sys};
+
+/// Prepares the sandbox: a panic becomes the call's failure, then the abort ends the sandbox.
+pub(crate) fn enter() {
+    static HOOK: Once = Once::new();
+    HOOK.call_once(|| {
+        std::panic::set_hook(Box::new(|info| {
+            let text = info.payload_as_str().unwrap_or("a value that is no text");
+            let message = match info.location() {
+                Some(place) => format!(
+                    "{text}, at {}:{}:{}",
+                    place.file(),
+                    place.line(),
+                    place.column()
+                ),
+                None => text.to_owned(),
+            };
+            fail(FailKind::Panic, &message);
+        }));
+    });
+}
+
+fn nanos(timeout: Option<Duration>) -> i64 {
+    timeout.map_or(-1, |timeout| {
+        i64::try_from(timeout.as_nanos()).unwrap_or(i64::MAX)
+    })
+}
+
+/// The size that a host function gave; what is negative has none.
+fn size(answer: i32) -> usize {
+    usize::try_from(answer).unwrap_or(0)
+}
+
+fn error(status: i32) -> Error {
+    Error::from_host(status, &whole(sys::last_error))
+}
+
+fn check(answer: i32) -> Result<u32> {
+    u32::try_from(answer).map_err(|_| error(answer))
+}
+
+/// What a function writes that tells the whole length each time.
+fn whole(read: fn(&mut [u8]) -> i32) -> Vec<u8> {
+    let mut bytes = vec![0; 512];
+    loop {
+        let len = size(read(&mut bytes));
+        if len <= bytes.len() {
+            bytes.truncate(len);
+            return bytes;
+        }
+        bytes.resize(len, 0);
+    }
+}
+
+/// The bytes that a function copies part by part.
+fn read(len: usize, mut part: impl FnMut(usize, &mut [u8]) -> i32) -> Vec<u8> {
+    let mut bytes = vec![0; len];
+    let mut done = 0;
+    while done < len {
+        match size(part(done, &mut bytes[done..])) {
+            0 => break,
+            n => done += n,
+        }
+    }
+    bytes.truncate(done);
+    bytes
+}
+
+/// The handles that a function makes once there is room for all.
+fn refs(mut take: impl FnMut(&mut [u32]) -> i32) -> Vec<u32> {
+    let count = size(take(&mut []));
+    let mut handles = vec![0; count];
+    if count > 0 {
+        let made = size(take(&mut handles));
+        handles.truncate(made);
+    }
+    handles
+}
+
+pub(crate) fn arg_count() -> usize {
+    size(sys::arg_count())
+}
+
+pub(crate) fn arg(i: usize) -> (Vec<u8>, Vec<u32>) {
+    let bytes = read(size(sys::arg_len(i)), |offset, into| {
+        sys::arg_read(i, offset, into)
+    });
+    (bytes, refs(|into| sys::arg_refs(i, into)))
+}
+
+pub(crate) fn result_format() -> u8 {
+    u8::try_from(sys::result_format()).unwrap_or(wrun_abi::format::BINCODE)
+}
+
+pub(crate) fn result_write(index: usize, bytes: &[u8], refs: &[u32]) -> Result<()> {
+    check(sys::result_write(index, bytes, refs)).map(drop)
+}
+
+pub(crate) fn yield_write(bytes: &[u8], refs: &[u32]) -> Result<()> {
+    check(sys::yield_write(bytes, refs)).map(drop)
+}
+
+pub(crate) fn fail(kind: FailKind, message: &str) {
+    sys::fail(kind.code(), message);
+}
+
+pub(crate) fn spawn(calls: &[Call]) -> Result<Vec<u32>> {
+    let mut buffer = Vec::new();
+    for call in calls {
+        let mut writer = CallWriter::new(
+            &mut buffer,
+            call.entry.kind,
+            call.actor,
+            call.entry.name,
+            &call.options,
+        );
+        for arg in &call.args {
+            match arg {
+                Sent::Value(encoded) => writer.value(&encoded.bytes, &encoded.handles()),
+                Sent::Object(raw) => writer.object(raw.handle()?),
+            }
+        }
+    }
+    let mut handles = vec![0; calls.iter().map(|call| call.entry.returns).sum()];
+    let count = check(sys::spawn(&buffer, &mut handles))?;
+    handles.truncate(usize::try_from(count).unwrap_or(0));
+    Ok(handles)
+}
+
+pub(crate) fn put(bytes: &[u8], refs: &[u32]) -> Result<u32> {
+    check(sys::put(bytes, refs))
+}
+
+pub(crate) fn get(handles: &[u32], timeout: Option<Duration>) -> Result<()> {
+    check(sys::get(handles, nanos(timeout))).map(drop)
+}
+
+pub(crate) fn object(handle: u32) -> Result<(Vec<u8>, Vec<u32>)> {
+    let len = sys::object_len(handle);
+    let Ok(len) = usize::try_from(len) else {
+        return Err(error(
+            i32::try_from(len).unwrap_or(Status::BadArgument.code()),
+        ));
+    };
+    let bytes = read(len, |offset, into| {
+        sys::object_read(handle, offset as u64, into)
+    });
+    Ok((bytes, refs(|into| sys::object_refs(handle, into))))
+}
+
+pub(crate) fn wait(
+    handles: &[u32],
+    min: usize,
+    max: usize,
+    timeout: Option<Duration>,
+) -> Result<Vec<bool>> {
+    let mut out = vec![0; handles.len()];
+    check(sys::wait(handles, min, max, nanos(timeout), &mut out))?;
+    Ok(out.into_iter().map(|ready| ready == 1).collect())
+}
+
+pub(crate) fn release(handles: &[u32]) {
+    // A handle that the host does not know is gone already.
+    let _ = sys::release(handles);
+}
+
+pub(crate) fn cancel(handle: u32, flags: u32) -> Result<()> {
+    check(sys::cancel(handle, flags)).map(drop)
+}
+
+pub(crate) fn sleep(time: Duration) {
+    sys::sleep(nanos(Some(time)));
+}
+
+pub(crate) fn context() -> Vec<u8> {
+    whole(sys::context)
+}
+
+pub(crate) fn actor_self() -> Result<u32> {
+    check(sys::actor_self())
+}
+
+pub(crate) fn actor_get(name: &str) -> Result<u32> {
+    check(sys::actor_get(name))
+}
+
+pub(crate) fn actor_stop(handle: u32, mode: StopMode) -> Result<()> {
+    check(sys::actor_stop(handle, mode.code())).map(drop)
+}
+
+pub(crate) fn stream_next(handle: u32, timeout: Option<Duration>) -> Result<Option<u32>> {
+    match sys::stream_next(handle, nanos(timeout)) {
+        ended if ended == Status::Ended.code() => Ok(None),
+        answer => check(answer).map(Some),
+    }
+}

@@ -1,0 +1,14 @@
+struct Counter(i64);
+
+#[wrun::actor]
+impl Counter {
+    fn new() -> Self {
+        Counter(0)
+    }
+
+    fn finish(self) -> i64 {
+        self.0
+    }
+}
+
+fn main() {}

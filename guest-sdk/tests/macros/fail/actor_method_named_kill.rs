@@ -1,0 +1,14 @@
+struct Hunter;
+
+#[wrun::actor]
+impl Hunter {
+    fn new() -> Self {
+        Hunter
+    }
+
+    fn kill(&mut self) -> bool {
+        true
+    }
+}
+
+fn main() {}

@@ -1,0 +1,8 @@
+#[wrun::actor]
+impl Vec<u64> {
+    fn total(&self) -> u64 {
+        self.iter().sum()
+    }
+}
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[wrun::actor]
+fn counter() -> i64 {
+    0
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[wrun::actor(max_restarts = 3)]
+struct Counter(i64);
+
+fn main() {}

@@ -1,0 +1,8 @@
+struct Failure;
+
+#[wrun::task]
+fn run() -> Result<u64, Failure> {
+    Err(Failure)
+}
+
+fn main() {}

@@ -1,0 +1,2 @@
+#[wrun::main]
+async fn main() {}

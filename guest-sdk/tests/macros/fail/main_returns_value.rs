@@ -1,0 +1,4 @@
+#[wrun::main]
+fn main() -> u64 {
+    1
+}

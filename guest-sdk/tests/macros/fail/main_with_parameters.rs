@@ -1,0 +1,4 @@
+#[wrun::main]
+fn main(arguments: Vec<String>) {
+    println!("{arguments:?}");
+}

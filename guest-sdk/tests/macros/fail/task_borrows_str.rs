@@ -1,0 +1,6 @@
+#[wrun::task]
+fn length(text: &str) -> usize {
+    text.len()
+}
+
+fn main() {}

@@ -1,0 +1,4 @@
+#[wrun::task]
+struct Counter(i64);
+
+fn main() {}

@@ -1,0 +1,6 @@
+#[wrun::task]
+fn first(words: Vec<String>) -> &'static str {
+    "first"
+}
+
+fn main() {}

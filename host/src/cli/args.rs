@@ -1,0 +1,262 @@
+//! What the user may write.
+
+use std::{path::PathBuf, time::Duration};
+
+use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
+use clap_complete::Shell;
+
+use crate::{
+    config::{CallArgs, EnvVar, parse_dir, parse_duration, parse_size, parse_slots},
+    types::DirGrant,
+};
+
+const EXIT_CODES: &str = "\
+Exit codes: the program's own, or 2 bad usage, 120 the task of --task failed, 121 trap, 122 limit reached,
+123 build failed, 124 timeout, 125 wrun failed, 126 bad module, 130 interrupted, 143 terminated.";
+
+/// Runs tasks, actors and futures, each call in a WebAssembly sandbox of its own
+#[derive(Debug, Parser)]
+#[command(name = "wrun", version, propagate_version = true)]
+pub struct Args {
+    #[command(subcommand)]
+    pub(super) command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+pub(super) enum Command {
+    /// Run a module's main, or one of its tasks
+    #[command(after_help = EXIT_CODES)]
+    Submit(SubmitArgs),
+    /// Show a module's tasks, actors, types and imports, without running it
+    Inspect(InspectArgs),
+    /// Build a guest crate and print where the module is
+    Build(BuildArgs),
+    /// Make a new guest crate
+    New(NewArgs),
+    /// Run a guest crate, and again whenever its files change
+    Dev(DevArgs),
+    /// Run a failed task again, from inputs that `submit --record` kept
+    Replay(ReplayArgs),
+    /// Show what this machine offers: cores, kernel, limits
+    Info(InfoArgs),
+    /// Print a completion script for a shell
+    Completions(CompletionsArgs),
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct SubmitArgs {
+    /// A module (.wasm, .wat) or the directory of a guest crate, which is built first
+    #[arg(value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
+    pub(super) module: PathBuf,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct DevArgs {
+    /// The directory of a guest crate
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, default_value = ".")]
+    pub(super) crate_dir: PathBuf,
+    #[command(flatten)]
+    pub(super) run: RunArgs,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct RunArgs {
+    /// Call this task instead of main and print its result as JSON
+    #[arg(
+        long,
+        value_name = "NAME",
+        help_heading = "What to run",
+        conflicts_with = "program_args"
+    )]
+    pub(super) task: Option<String>,
+    /// The task's arguments as a JSON array; @FILE reads them from a file, - from standard input
+    #[arg(
+        long,
+        value_name = "JSON",
+        help_heading = "What to run",
+        requires = "task",
+        allow_hyphen_values = true
+    )]
+    pub(super) args: Option<CallArgs>,
+    /// Write the task's result to this file instead of standard output
+    #[arg(long, short, value_name = "FILE", help_heading = "What to run", requires = "task", value_hint = ValueHint::FilePath)]
+    pub(super) output: Option<PathBuf>,
+    /// End the job after this time: 500ms, 10s, 1.5m, 1h30m; a plain number is seconds
+    #[arg(long, value_name = "TIME", help_heading = "What to run", value_parser = parse_duration)]
+    pub(super) timeout: Option<Duration>,
+
+    /// A directory that the program may use, and its name there; nothing in it can be changed with :ro
+    #[arg(long, value_name = "HOST::GUEST[:ro]", help_heading = "What it is given", value_parser = parse_dir)]
+    pub(super) dir: Vec<DirGrant>,
+    /// An environment variable for the program; NAME alone passes on its value here
+    #[arg(long, value_name = "NAME[=VALUE]", help_heading = "What it is given")]
+    pub(super) env: Vec<EnvVar>,
+    /// Slots: how many tasks run at once; one for each core by default [env: WRUN_NUM_CPUS]
+    #[arg(long, value_name = "N", help_heading = "What it is given", value_parser = parse_slots)]
+    pub(super) num_cpus: Option<f64>,
+    /// Memory that one task may have: 512MiB, 1G [env: WRUN_MEMORY_LIMIT]
+    #[arg(long, value_name = "SIZE", help_heading = "What it is given", value_parser = parse_size)]
+    pub(super) memory_limit: Option<u64>,
+    /// Memory for objects: results and values that were put [env: WRUN_OBJECT_STORE_MEMORY]
+    #[arg(long, value_name = "SIZE", help_heading = "What it is given", value_parser = parse_size)]
+    pub(super) object_store_memory: Option<u64>,
+
+    /// Print everything as JSON lines on standard output: log lines, events, result, end
+    #[arg(long, help_heading = "What it tells")]
+    pub(super) json: bool,
+    /// After the run, print its numbers to standard error: tasks, sandboxes, bytes, times
+    #[arg(long, help_heading = "What it tells")]
+    pub(super) stats: bool,
+    /// Keep the inputs of failed tasks in this directory, for `wrun replay`
+    #[arg(long, value_name = "DIR", help_heading = "What it tells", value_hint = ValueHint::DirPath)]
+    pub(super) record: Option<PathBuf>,
+
+    /// Arguments for the program's main
+    #[arg(last = true, value_name = "ARGS")]
+    pub(super) program_args: Vec<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct InspectArgs {
+    /// A module (.wasm, .wat)
+    #[arg(value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(super) module: PathBuf,
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct BuildArgs {
+    /// The directory of a guest crate
+    #[arg(value_name = "DIR", value_hint = ValueHint::DirPath, default_value = ".")]
+    pub(super) dir: PathBuf,
+    /// Build with the release profile; the default
+    #[arg(long, conflicts_with = "profile")]
+    pub(super) release: bool,
+    /// Build with this profile, such as dev
+    #[arg(long, value_name = "NAME", default_value = "release")]
+    pub(super) profile: String,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct NewArgs {
+    /// The new crate's name, or a path that ends in it
+    #[arg(value_name = "NAME", value_hint = ValueHint::DirPath)]
+    pub(super) path: PathBuf,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct ReplayArgs {
+    /// Which task, as messages name it: add#17, or just 17
+    #[arg(value_name = "TASK")]
+    pub(super) task: String,
+    /// Where the records are
+    #[arg(long, value_name = "DIR", value_hint = ValueHint::DirPath)]
+    pub(super) record: PathBuf,
+    /// End it after this time: 500ms, 10s, 1.5m, 1h30m; a plain number is seconds
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(super) timeout: Option<Duration>,
+    /// Print everything as JSON lines on standard output: log lines, events, result, end
+    #[arg(long)]
+    pub(super) json: bool,
+    /// After the run, print its numbers to standard error
+    #[arg(long)]
+    pub(super) stats: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct InfoArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct CompletionsArgs {
+    /// Which shell
+    pub(super) shell: Shell,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, error::ErrorKind};
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Command, ErrorKind> {
+        Args::try_parse_from(line.split(' '))
+            .map(|args| args.command)
+            .map_err(|error| error.kind())
+    }
+
+    #[test]
+    fn the_definition_is_consistent() {
+        Args::command().debug_assert();
+    }
+
+    #[test]
+    fn submit_takes_its_options() {
+        let line = "wrun submit m.wasm --num-cpus 2 --timeout 1m --dir a::/b:ro --dir c --env A=1 --env B \
+                    --memory-limit 1M --object-store-memory 2G --json --stats --record r -- x --y";
+        let Ok(Command::Submit(SubmitArgs { module, run })) = parse(line) else {
+            panic!("{:?}", parse(line))
+        };
+        assert_eq!(
+            (module, run.num_cpus, run.timeout),
+            ("m.wasm".into(), Some(2.0), Some(Duration::from_secs(60)))
+        );
+        assert_eq!(
+            (run.dir.len(), run.env.len(), run.program_args),
+            (2, 2, vec!["x".to_owned(), "--y".to_owned()])
+        );
+        assert_eq!(
+            (run.memory_limit, run.object_store_memory),
+            (Some(1 << 20), Some(2 << 30))
+        );
+        assert!(run.json && run.stats && run.record.is_some());
+    }
+
+    #[test]
+    fn a_task_takes_arguments_and_output() {
+        let line = "wrun submit m.wasm --task add --args - -o out.json";
+        let Ok(Command::Submit(SubmitArgs { run, .. })) = parse(line) else {
+            panic!("{:?}", parse(line))
+        };
+        assert_eq!(
+            (run.task.as_deref(), run.args),
+            (Some("add"), Some(CallArgs::Stdin))
+        );
+    }
+
+    #[test]
+    fn mistakes_are_usage_errors() {
+        for (line, kind) in [
+            ("wrun", ErrorKind::DisplayHelpOnMissingArgumentOrSubcommand),
+            ("wrun sumbit m.wasm", ErrorKind::InvalidSubcommand),
+            ("wrun submit", ErrorKind::MissingRequiredArgument),
+            (
+                "wrun submit m.wasm --args []",
+                ErrorKind::MissingRequiredArgument,
+            ),
+            (
+                "wrun submit m.wasm --output f",
+                ErrorKind::MissingRequiredArgument,
+            ),
+            (
+                "wrun submit m.wasm --task t -- x",
+                ErrorKind::ArgumentConflict,
+            ),
+            (
+                "wrun submit m.wasm --num-cpus 0",
+                ErrorKind::ValueValidation,
+            ),
+            ("wrun submit m.wasm --dir ::", ErrorKind::ValueValidation),
+            ("wrun submit m.wasm --fast", ErrorKind::UnknownArgument),
+        ] {
+            assert_eq!(parse(line).unwrap_err(), kind, "{line}");
+        }
+    }
+}

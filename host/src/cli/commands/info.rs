@@ -1,0 +1,123 @@
+//! `wrun info`: what this machine offers, and what wrun makes of it.
+
+use std::{env, fmt::Write as _, fs, num::NonZeroUsize, thread, time::Duration};
+
+use serde::Serialize;
+
+use super::submit;
+use crate::{
+    cli::{
+        Exit,
+        args::InfoArgs,
+        failure::{Failure, Result},
+        output,
+    },
+    config::{RuntimeSettings, format_size},
+    node::NodeInfo,
+};
+
+/// What there is to say.
+#[derive(Debug, Serialize)]
+struct Info {
+    version: &'static str,
+    /// Cores that this process may use.
+    cores: Option<usize>,
+    kernel: Option<String>,
+    /// Bytes of memory that the machine has.
+    machine_memory: Option<u64>,
+    #[serde(flatten)]
+    node: NodeInfo,
+}
+
+pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
+    let options = RuntimeSettings::default().resolve(&|name| env::var_os(name))?;
+    let runtime = submit::start(options)?;
+    let info = Info {
+        version: env!("CARGO_PKG_VERSION"),
+        cores: thread::available_parallelism().ok().map(NonZeroUsize::get),
+        kernel: fs::read_to_string("/proc/sys/kernel/osrelease")
+            .ok()
+            .map(|text| format!("{} {}", env::consts::OS, text.trim())),
+        machine_memory: fs::read_to_string("/proc/meminfo")
+            .ok()
+            .and_then(|text| total_memory(&text)),
+        node: runtime.info(),
+    };
+    submit::shut_down(runtime, Duration::from_secs(5)).await;
+    let text = if args.json {
+        let json = serde_json::to_string_pretty(&info);
+        json.map_err(|error| {
+            Failure::internal(format!("the information does not serialize: {error}"))
+        })? + "\n"
+    } else {
+        table(&info)
+    };
+    output::print(&text)?;
+    Ok(Exit::Success)
+}
+
+/// `MemTotal` of `/proc/meminfo`, in bytes.
+fn total_memory(meminfo: &str) -> Option<u64> {
+    let line = meminfo
+        .lines()
+        .find_map(|line| line.strip_prefix("MemTotal:"))?;
+    let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
+    kib.checked_mul(1024)
+}
+
+fn table(info: &Info) -> String {
+    let unknown = || "unknown".to_owned();
+    let (node, engine) = (&info.node, &info.node.engine);
+    let strategy = serde_json::to_value(engine.strategy).ok();
+    let strategy = strategy
+        .as_ref()
+        .and_then(serde_json::Value::as_str)
+        .unwrap_or("unknown");
+    let cache = match (&engine.cache, &engine.cache_off) {
+        (Some(path), _) => path.clone(),
+        (None, why) => format!("off: {}", why.as_deref().unwrap_or("no directory for it")),
+    };
+    let rows = [
+        ("wrun", info.version.to_owned()),
+        (
+            "cores",
+            info.cores.map_or_else(unknown, |cores| cores.to_string()),
+        ),
+        ("kernel", info.kernel.clone().unwrap_or_else(unknown)),
+        (
+            "memory",
+            info.machine_memory.map_or_else(unknown, format_size),
+        ),
+        ("slots", node.slots.to_string()),
+        ("workers", node.workers.to_string()),
+        ("sandboxes", format!("{strategy}: {}", engine.why)),
+        ("  ready in the pool", engine.pool_size.to_string()),
+        ("  at most", node.max_sandboxes.to_string()),
+        ("  memory of one", format_size(node.memory_limit)),
+        ("  memory of all", format_size(node.total_memory)),
+        ("objects, at most", format_size(node.object_store_memory)),
+        ("queued calls, at most", node.max_queued_calls.to_string()),
+        (
+            "module size, at most",
+            format_size(u64::try_from(engine.max_module_size).unwrap_or(u64::MAX)),
+        ),
+        ("compiled code in", cache),
+    ];
+    rows.iter().fold(String::new(), |mut text, (name, value)| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name:<22} {value}");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn memory_is_read() {
+        let text = "MemTotal:       16384 kB\nMemFree:         1 kB\n";
+        assert_eq!(total_memory(text), Some(16 << 20));
+        assert_eq!(total_memory("MemFree: 1 kB\n"), None);
+    }
+}

@@ -1,0 +1,43 @@
+//! The commands, one file each. They put the other parts together; each gives how the process ends.
+
+mod build;
+mod completions;
+mod dev;
+mod info;
+mod inspect;
+mod new;
+mod replay;
+mod submit;
+
+use std::{future::Future, time::Duration};
+
+use super::{
+    Exit,
+    args::Command,
+    failure::{Failure, Result},
+};
+
+/// Runs a command.
+pub(super) fn run(command: Command) -> Result<Exit> {
+    match command {
+        Command::Submit(args) => block_on(submit::run(args)),
+        Command::Dev(args) => block_on(dev::run(args)),
+        Command::Replay(args) => block_on(replay::run(args)),
+        Command::Build(args) => block_on(build::run(args)),
+        Command::Info(args) => block_on(info::run(args)),
+        Command::Inspect(args) => inspect::run(&args),
+        Command::New(args) => new::run(&args),
+        Command::Completions(args) => completions::run(&args),
+    }
+}
+
+/// Runs a command that waits for more than one thing at a time. Nothing heavy runs on this thread.
+fn block_on(command: impl Future<Output = Result<Exit>>) -> Result<Exit> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    let runtime = runtime.map_err(|error| Failure::internal(format!("no event loop: {error}")))?;
+    let result = runtime.block_on(command);
+    runtime.shutdown_timeout(Duration::ZERO);
+    result
+}

@@ -1,0 +1,147 @@
+//! `wrun submit`: runs a module's `main`, or one of its tasks.
+
+use std::{env, io, path::PathBuf, time::Duration};
+
+use super::replay;
+use crate::{
+    cli::{
+        Exit,
+        args::{RunArgs, SubmitArgs},
+        driver::{self, Call, Ended, Plan},
+        failure::{Failure, Result},
+        load::{self, ModuleFile, Opened},
+        stop::{Reason, Stop},
+    },
+    config::{CallArgs, JobSettings, RuntimeSettings},
+    node::{Runtime, RuntimeOptions},
+};
+
+/// How long the runtime may take to shut down before the process leaves without it.
+const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// How long when the user waits for an interrupted command.
+const SHUTDOWN_STOPPED: Duration = Duration::from_millis(150);
+
+pub(super) async fn run(args: SubmitArgs) -> Result<Exit> {
+    let (options, plan) = resolve(args.run)?;
+    let mut stop = Stop::new()?;
+    let file = match load::open(&args.module, &mut stop).await? {
+        Opened::Module(file) => file,
+        Opened::Stopped(reason) => return Ok(exit_of(reason)),
+    };
+    if let Some(dir) = &plan.job.record {
+        replay::keep_module(dir, &file)?;
+    }
+    run_module(options, file, &plan, &mut stop).await
+}
+
+/// Runs a module in a runtime of its own.
+pub(super) async fn run_module(
+    options: RuntimeOptions,
+    file: ModuleFile,
+    plan: &Plan,
+    stop: &mut Stop,
+) -> Result<Exit> {
+    let runtime = start(options)?;
+    let ended = load_and_run(&runtime, file, plan, stop).await;
+    let stopped = matches!(
+        &ended,
+        Ok(Ended {
+            stopped: Some(_),
+            ..
+        })
+    );
+    shut_down(runtime, if stopped { SHUTDOWN_STOPPED } else { SHUTDOWN }).await;
+    ended.map(|ended| ended.exit)
+}
+
+/// Settings and plan of what the user wrote; all that can be wrong with them is told here, before anything starts.
+pub(super) fn resolve(run: RunArgs) -> Result<(RuntimeOptions, Plan)> {
+    let lookup = |name: &str| env::var_os(name);
+    let settings = RuntimeSettings {
+        num_cpus: run.num_cpus,
+        memory_limit: run.memory_limit,
+        object_store_memory: run.object_store_memory,
+    };
+    let job = JobSettings {
+        args: run.program_args,
+        env: run.env,
+        dirs: run.dir,
+        timeout: run.timeout,
+        record: run.record,
+        stdin: run.task.is_none(),
+        events: run.json,
+    };
+    let (options, job) = (settings.resolve(&lookup)?, job.resolve(&lookup)?);
+    check_parent(run.output.as_ref())?;
+    let call = match run.task {
+        Some(task) => Some(Call::Task(task, call_args(run.args)?)),
+        None => None,
+    };
+    Ok((
+        options,
+        Plan {
+            job,
+            call,
+            output: run.output,
+            json: run.json,
+            stats: run.stats,
+        },
+    ))
+}
+
+fn call_args(args: Option<CallArgs>) -> Result<Vec<serde_json::Value>> {
+    args.map_or(Ok(Vec::new()), |args| args.read(io::stdin().lock()))
+        .map_err(Failure::from)
+}
+
+/// A result that has nowhere to go is told before the work, not after.
+fn check_parent(output: Option<&PathBuf>) -> Result<()> {
+    let Some(path) = output else { return Ok(()) };
+    let parent = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty());
+    if path.is_dir() || parent.is_some_and(|parent| !parent.is_dir()) {
+        let why = if path.is_dir() {
+            "it is a directory"
+        } else {
+            "there is no such directory"
+        };
+        return Err(Failure::usage(format!(
+            "the result can't be written to `{}`: {why}",
+            path.display()
+        )));
+    }
+    Ok(())
+}
+
+pub(super) fn start(options: RuntimeOptions) -> Result<Runtime> {
+    Runtime::start(options).map_err(|error| Failure::internal(error.to_string()))
+}
+
+/// Compiles the module and runs the job; both can be stopped.
+pub(super) async fn load_and_run(
+    runtime: &Runtime,
+    file: ModuleFile,
+    plan: &Plan,
+    stop: &mut Stop,
+) -> Result<Ended> {
+    let module = tokio::select! {
+        module = runtime.load(&file.name, file.bytes) => module?,
+        reason = stop.next() => return Ok(Ended { exit: exit_of(reason), stopped: Some(reason) }),
+    };
+    driver::run(runtime, &module, plan, stop).await
+}
+
+pub(super) fn exit_of(reason: Reason) -> Exit {
+    match reason {
+        Reason::Signal(exit) => exit,
+        Reason::Changed => Exit::Success,
+    }
+}
+
+/// Shuts the runtime down; one that does not end in time is left to the end of the process.
+pub(super) async fn shut_down(runtime: Runtime, patience: Duration) {
+    // Too late is no error of the command: the process ends now in any case.
+    let _ = tokio::time::timeout(patience, runtime.shutdown()).await;
+}

@@ -1,0 +1,14 @@
+//! What belongs to one job and needs neither sandbox nor scheduler: its options, its numbers and events, which calls
+//! are alive, who descends from whom, and the recorded inputs of failed tasks.
+
+mod counters;
+mod lineage;
+mod options;
+mod record;
+mod registry;
+
+pub use counters::{Counters, Emitter};
+pub use lineage::Lineage;
+pub use options::JobOptions;
+pub use record::{Encoded, RecordError, RecordedObject, RecordedValue, TaskRecord};
+pub use registry::Registry;

@@ -1,0 +1,355 @@
+//! Living actors: their cells, handles, and the fiber that runs their methods.
+//!
+//! An [`ActorCell`] is the actor as the host sees it; its number is that of its constructor's call, which lives in the
+//! job's registry as long as the actor. An [`ActorHandle`] is counted: when the last one is dropped the mailbox drains.
+//! The rules of order, turns and states are in `actor/README.md`.
+
+use std::{
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU32, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use wrun_abi::StopMode;
+
+use super::{
+    call::{Call, Kind},
+    run,
+    services::CallServices,
+    state::JobState,
+};
+use crate::{
+    actor::{Mailbox, Next},
+    job::Counters,
+    sandbox::{CallEnd, Sandbox},
+    scheduler::Turn,
+    store::Resource,
+    tenant::Charge,
+    types::{ActorId, CallOptions, CallState, ErrorKind, FOREVER, TaskError, TaskId},
+};
+
+/// An actor as the host sees it.
+pub(crate) struct ActorCell {
+    pub(crate) id: ActorId,
+    pub(crate) class: Arc<str>,
+    /// The job that it lives in.
+    job: Weak<JobState>,
+    /// The name that it is registered under.
+    pub(crate) name: Option<String>,
+    pub(crate) mailbox: Mailbox<Arc<Call>>,
+    max_pending: Option<u32>,
+    /// Lives left after this one.
+    restarts: AtomicU32,
+    /// Whether this is not its first life.
+    pub(crate) restarted: AtomicBool,
+    /// Whether its constructor has returned, in any life: its call has finished then, though it lives on.
+    pub(crate) born: AtomicBool,
+    /// Why it is dead.
+    death: Mutex<Option<TaskError>>,
+    charge: Mutex<Option<Charge>>,
+    handle: Mutex<Weak<ActorHandle>>,
+}
+
+impl fmt::Debug for ActorCell {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}({})", self.class, self.id)
+    }
+}
+
+/// How many waiting calls an actor may have.
+pub(crate) struct MailboxLimit;
+
+impl MailboxLimit {
+    pub(crate) fn of(actor: &ActorCell) -> usize {
+        actor
+            .max_pending
+            .map_or(usize::MAX, |n| usize::try_from(n).unwrap_or(usize::MAX))
+    }
+}
+
+impl ActorCell {
+    pub(crate) fn new(id: TaskId, class: Arc<str>, job: &Arc<JobState>, options: &CallOptions) -> Arc<Self> {
+        Arc::new(Self {
+            id: ActorId::new(id.job(), id.number()),
+            class,
+            job: Arc::downgrade(job),
+            name: options.name.clone(),
+            mailbox: Mailbox::default(),
+            max_pending: options.max_pending_calls,
+            restarts: AtomicU32::new(options.max_restarts.unwrap_or(0)),
+            restarted: AtomicBool::new(false),
+            born: AtomicBool::new(false),
+            death: Mutex::default(),
+            charge: Mutex::default(),
+            handle: Mutex::default(),
+        })
+    }
+
+    /// Its handle, while anyone holds one.
+    pub(crate) fn self_handle(&self) -> Option<Arc<ActorHandle>> {
+        self.handle.lock().upgrade()
+    }
+
+    /// Whether it takes calls, or will again.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.death.lock().is_none()
+    }
+
+    /// Holds its place in the account of actors until it is dead.
+    pub(crate) fn hold(&self, charge: Charge) {
+        *self.charge.lock() = Some(charge);
+    }
+
+    /// The error of a call that it can't run any more.
+    pub(crate) fn death(&self, call: &Call) -> Arc<TaskError> {
+        let why = self
+            .death
+            .lock()
+            .as_ref()
+            .map_or_else(|| "it has ended".to_owned(), |error| error.to_string());
+        let message = format!(
+            "the actor `{}#{}` is dead: {why}",
+            self.class,
+            self.id.number()
+        );
+        call.error(TaskError::new(ErrorKind::ActorDied, message))
+    }
+
+    /// Takes one of the lives it has left.
+    fn another_life(&self) -> bool {
+        let taken = self
+            .restarts
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |n| match n {
+                0 => None,
+                FOREVER => Some(FOREVER),
+                n => Some(n - 1),
+            });
+        taken.is_ok()
+    }
+
+    /// Fails what waits for it.
+    fn fail_pending(&self) {
+        for call in self.mailbox.close() {
+            call.end(Err(self.death(&call)));
+        }
+    }
+}
+
+/// A counted handle of an actor.
+#[derive(Debug)]
+pub(crate) struct ActorHandle(Arc<ActorCell>);
+
+impl ActorHandle {
+    pub(crate) fn new(cell: Arc<ActorCell>) -> Arc<Self> {
+        let handle = Arc::new(Self(cell));
+        *handle.0.handle.lock() = Arc::downgrade(&handle);
+        handle
+    }
+
+    /// The actor.
+    pub(crate) fn cell(&self) -> &Arc<ActorCell> {
+        &self.0
+    }
+
+    /// The actor handle that a resource is.
+    pub(crate) fn of(resource: &Resource) -> Result<Arc<Self>, TaskError> {
+        let Resource::Actor(held) = resource else {
+            return Err(TaskError::new(
+                ErrorKind::BadHandle,
+                "this handle is no actor's",
+            ));
+        };
+        held.clone()
+            .downcast()
+            .map_err(|_| TaskError::new(ErrorKind::System, "an actor of another host (a host bug)"))
+    }
+}
+
+impl Drop for ActorHandle {
+    fn drop(&mut self) {
+        self.0.mailbox.drain();
+    }
+}
+
+/// Stops an actor as a guest or client asks for it.
+pub(crate) fn stop(actor: &Arc<ActorCell>, mode: StopMode) {
+    let creation = actor.job.upgrade().and_then(|job| job.registry.get(actor.id.number()));
+    match (mode, creation) {
+        (StopMode::Terminate, _) => actor.mailbox.drain(),
+        (StopMode::Kill, Some(call)) => {
+            kill(actor, &call, TaskError::new(ErrorKind::ActorDied, "it was killed"));
+        }
+        (StopMode::KillAndRestart, Some(call)) => {
+            call.cancel
+                .request(TaskError::new(ErrorKind::ActorDied, "it was killed"));
+        }
+        // It has ended already.
+        (_, None) => {}
+    }
+}
+
+/// Kills an actor for good: pending calls fail now, its sandbox goes at its next suspension.
+pub(crate) fn kill(actor: &Arc<ActorCell>, creation: &Arc<Call>, error: TaskError) {
+    actor.restarts.store(0, Ordering::SeqCst);
+    actor.death.lock().get_or_insert_with(|| error.clone());
+    actor.fail_pending();
+    creation.cancel.request(error.clone());
+    if !creation.is_running() {
+        buried(actor, creation, Err(creation.error(error)));
+    }
+}
+
+/// Why a life ended.
+enum LifeEnd {
+    /// The mailbox was drained or closed.
+    Drained,
+    /// The constructor failed.
+    NotBorn(TaskError),
+    /// A method's trap, exit or timeout, or a kill.
+    Died(TaskError),
+}
+
+/// Runs one life of an actor, from its constructor on; called with its constructor's slots held.
+pub(crate) async fn live(call: Arc<Call>, actor: Arc<ActorCell>, turn: Turn) {
+    let end = match run::interruptible(&call, None, life(&call, &actor, turn)).await {
+        Ok(end) => end,
+        Err(reason) => LifeEnd::Died(reason),
+    };
+    Counters::sub(&call.job.counters.actors);
+    let error = match end {
+        LifeEnd::Drained => return buried(&actor, &call, Ok(())),
+        LifeEnd::NotBorn(error) if !error.kind.is_system() => {
+            *actor.death.lock() = Some(error.clone());
+            actor.fail_pending();
+            return buried(&actor, &call, Err(call.error(error)));
+        }
+        LifeEnd::NotBorn(error) | LifeEnd::Died(error) => error,
+    };
+    let again = actor.another_life();
+    actor.death.lock().get_or_insert_with(|| error.clone());
+    actor.fail_pending();
+    if again && !call.job.is_closing() && call.begin_again() {
+        call.cancel.clear();
+        actor.restarted.store(true, Ordering::Relaxed);
+        *actor.death.lock() = None;
+        actor.mailbox.reopen();
+        super::submit::enqueue(&call);
+    } else {
+        buried(&actor, &call, Err(call.error(error)));
+    }
+}
+
+/// The actor is dead for good.
+fn buried(actor: &Arc<ActorCell>, creation: &Arc<Call>, outcome: Result<(), Arc<TaskError>>) {
+    actor
+        .death
+        .lock()
+        .get_or_insert_with(|| TaskError::new(ErrorKind::ActorDied, "it has ended"));
+    actor.fail_pending();
+    actor.charge.lock().take();
+    creation.job.forget_actor(actor);
+    creation.end(outcome.map(|()| Vec::new()));
+}
+
+async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
+    Counters::add(&call.job.counters.actors);
+    let mut sandbox = match run::sandbox(call, turn).await {
+        Ok(sandbox) => sandbox,
+        Err(error) => return LifeEnd::NotBorn(error),
+    };
+    let args = match call.arguments() {
+        Ok(args) => args,
+        Err(error) => return LifeEnd::NotBorn((*error).clone()),
+    };
+    let born = sandbox.call(&call.function, run::frame(call, args)).await;
+    if let Err(error) = born.outcome {
+        let error = TaskError {
+            message: format!("its constructor failed: {}", error.message),
+            ..error
+        };
+        return LifeEnd::NotBorn(error.of(&call.name, call.id, call.attempt()));
+    }
+    if !actor.born.swap(true, Ordering::Relaxed) {
+        Counters::add(&call.job.counters.finished);
+        call.tell(CallState::Finished, None);
+    }
+    loop {
+        match next(actor, &mut sandbox, call.settings.slots).await {
+            Next::End => return LifeEnd::Drained,
+            Next::Call(method) => {
+                if let Some(error) = run_method(&method, &mut sandbox).await {
+                    return LifeEnd::Died(error);
+                }
+            }
+        }
+    }
+}
+
+/// The next call, with the actor's slots held; they are given back while there is none.
+async fn next(
+    actor: &Arc<ActorCell>,
+    sandbox: &mut Sandbox<CallServices>,
+    slots: u32,
+) -> Next<Arc<Call>> {
+    let poll = || std::future::poll_fn(|cx| actor.mailbox.poll_next(cx));
+    let turn = sandbox.services_mut().turn();
+    let next = match futures_util::future::FutureExt::now_or_never(poll()) {
+        Some(next) => next,
+        None => turn.idle(poll()).await,
+    };
+    if matches!(next, Next::Call(_)) {
+        turn.acquire(slots).await;
+    }
+    next
+}
+
+/// Runs one method; gives the error that the actor died of, if it did.
+async fn run_method(method: &Arc<Call>, sandbox: &mut Sandbox<CallServices>) -> Option<TaskError> {
+    if !method.begin() {
+        return None;
+    }
+    let args = match method.arguments() {
+        Ok(args) => args,
+        Err(error) => {
+            method.end(Err(error));
+            return None;
+        }
+    };
+    let unfinished = Unfinished(method);
+    sandbox.services_mut().begin(method.clone());
+    let frame = run::frame(method, args);
+    let end = run::interruptible(
+        method,
+        method.settings.timeout,
+        sandbox.call(&method.function, frame),
+    )
+    .await;
+    let (outcome, dead) = match end {
+        Ok(CallEnd { outcome, dead, .. }) => (outcome, dead),
+        Err(interrupted) => (Err(interrupted), true),
+    };
+    let died_of = match &outcome {
+        Err(error) if dead => Some(error.clone()),
+        _ if dead => Some(TaskError::new(ErrorKind::ActorDied, "it exited")),
+        _ => None,
+    };
+    method.end(outcome.map_err(|error| method.error(error)));
+    drop(unfinished);
+    died_of
+}
+
+/// Fails a running method when its actor's fiber is dropped in the middle of it: it was killed.
+struct Unfinished<'a>(&'a Arc<Call>);
+
+impl Drop for Unfinished<'_> {
+    fn drop(&mut self) {
+        if let Kind::Method(actor, _) = &self.0.kind
+            && !self.0.has_ended()
+        {
+            self.0.end(Err(actor.death(self.0)));
+        }
+    }
+}

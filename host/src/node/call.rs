@@ -1,0 +1,381 @@
+//! A call's life: waiting for its arguments, queued, running, ended.
+//!
+//! ```text
+//! WAITING ─▶ QUEUED ─▶ RUNNING ─▶ ENDED
+//!    └─────────┴──────────┴────────▲       a retry goes back from RUNNING to QUEUED
+//! ```
+//!
+//! [`Call`] is shared by whoever may end it; only the transitions here change its state, and the one that reaches ENDED
+//! alone completes its outputs, so that a result is recorded once whatever races. A call that ended holds no arguments,
+//! no room in the queue and no place in its job's registry.
+
+use std::fmt;
+use std::sync::{
+    Arc, OnceLock,
+    atomic::{AtomicBool, AtomicU8, AtomicU32, Ordering},
+};
+use std::task::{Context, Wake, Waker};
+use std::time::Duration;
+
+use futures_util::task::AtomicWaker;
+use parking_lot::Mutex;
+
+use super::{actor::ActorCell, state::JobState};
+use crate::{
+    actor::CallerId,
+    job::{Counters, Lineage},
+    sandbox::FunctionInfo,
+    store::{ObjectRef, Resource, StreamRef, Value, Waiting},
+    tenant::Charge,
+    types::{Arg, CallState, ErrorKind, TaskError, TaskId},
+};
+
+const WAITING: u8 = 0;
+const QUEUED: u8 = 1;
+const RUNNING: u8 = 2;
+const ENDED: u8 = 3;
+
+/// What kind of call it is.
+#[derive(Debug)]
+pub(crate) enum Kind {
+    /// The job's `main`, or a command's `_start`.
+    Main,
+    /// A task.
+    Task,
+    /// The constructor of this actor; the call lives as long as the actor.
+    Constructor(Arc<ActorCell>),
+    /// A method of this actor, in this caller's order.
+    Method(Arc<ActorCell>, CallerId),
+}
+
+/// Options with every default filled in.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Settings {
+    pub(crate) max_retries: u32,
+    pub(crate) retry_errors: bool,
+    pub(crate) timeout: Option<Duration>,
+    pub(crate) slots: u32,
+    pub(crate) memory: u64,
+}
+
+/// Where the results go.
+#[derive(Debug)]
+pub(crate) enum Outputs {
+    /// To these objects, in order; none for `main` and constructors.
+    Objects(Vec<ObjectRef>),
+    /// To this stream.
+    Stream(StreamRef),
+}
+
+/// What a call holds until it ends.
+#[derive(Debug, Default)]
+pub(crate) struct Inputs {
+    pub(crate) args: Vec<Arg<Resource>>,
+    /// Room in the queue, until it first runs.
+    pub(crate) charges: Option<[Charge; 2]>,
+    /// The wait for its arguments.
+    pub(crate) waiting: Option<Waiting>,
+}
+
+/// One call.
+pub(crate) struct Call {
+    pub(crate) id: TaskId,
+    pub(crate) job: Arc<JobState>,
+    /// What people see it under.
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+    pub(crate) function: Arc<FunctionInfo>,
+    pub(crate) settings: Settings,
+    pub(crate) outputs: Outputs,
+    pub(crate) result_format: u8,
+    pub(crate) inputs: Mutex<Inputs>,
+    pub(crate) cancel: Cancel,
+    pub(crate) parent: Option<Arc<Lineage>>,
+    lineage: OnceLock<Arc<Lineage>>,
+    state: AtomicU8,
+    attempt: AtomicU32,
+}
+
+impl fmt::Debug for Call {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Call({}#{})", self.name, self.id.number())
+    }
+}
+
+/// Everything a call is made of at first.
+pub(crate) struct NewCall {
+    pub(crate) id: TaskId,
+    pub(crate) job: Arc<JobState>,
+    pub(crate) name: Arc<str>,
+    pub(crate) kind: Kind,
+    pub(crate) function: Arc<FunctionInfo>,
+    pub(crate) settings: Settings,
+    pub(crate) outputs: Outputs,
+    pub(crate) result_format: u8,
+    pub(crate) args: Vec<Arg<Resource>>,
+    pub(crate) parent: Option<Arc<Lineage>>,
+}
+
+impl Call {
+    pub(crate) fn new(new: NewCall) -> Arc<Self> {
+        Arc::new(Self {
+            id: new.id,
+            job: new.job,
+            name: new.name,
+            kind: new.kind,
+            function: new.function,
+            settings: new.settings,
+            outputs: new.outputs,
+            result_format: new.result_format,
+            inputs: Mutex::new(Inputs {
+                args: new.args,
+                ..Inputs::default()
+            }),
+            cancel: Cancel::default(),
+            parent: new.parent,
+            lineage: OnceLock::new(),
+            state: AtomicU8::new(WAITING),
+            attempt: AtomicU32::new(0),
+        })
+    }
+
+    /// Its number in the job, the guest's `pid`.
+    pub(crate) fn number(&self) -> u64 {
+        self.id.number()
+    }
+
+    /// Which attempt it is at, from 0.
+    pub(crate) fn attempt(&self) -> u32 {
+        self.attempt.load(Ordering::Relaxed)
+    }
+
+    /// As an ancestor of the calls that it makes.
+    pub(crate) fn lineage(&self) -> Arc<Lineage> {
+        self.lineage
+            .get_or_init(|| Lineage::new(self.number(), self.parent.clone()))
+            .clone()
+    }
+
+    fn transition(&self, from: u8, to: u8) -> bool {
+        self.state
+            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .is_ok()
+    }
+
+    /// WAITING → QUEUED: its arguments are there. `false` when it is past that.
+    #[must_use]
+    pub(crate) fn queue(&self) -> bool {
+        let queued = self.transition(WAITING, QUEUED);
+        if queued {
+            self.inputs.lock().waiting = None;
+            self.tell(CallState::Queued, None);
+        }
+        queued
+    }
+
+    /// QUEUED → RUNNING, which gives back its room in the queue. `false` when it was ended meanwhile.
+    #[must_use]
+    pub(crate) fn begin(&self) -> bool {
+        let begun = self.transition(QUEUED, RUNNING);
+        if begun {
+            self.inputs.lock().charges = None;
+            Counters::add(&self.job.counters.running);
+            self.tell(CallState::Running, None);
+        }
+        begun
+    }
+
+    /// RUNNING → QUEUED for another attempt. `false` when it was ended meanwhile.
+    #[must_use]
+    pub(crate) fn begin_again(&self) -> bool {
+        let again = self.transition(RUNNING, QUEUED);
+        if again {
+            self.attempt.fetch_add(1, Ordering::Relaxed);
+            Counters::sub(&self.job.counters.running);
+            Counters::add(&self.job.counters.retried);
+            self.tell(CallState::Queued, None);
+        }
+        again
+    }
+
+    /// Ends it: completes its outputs, unless it has ended before (`false`).
+    pub(crate) fn end(&self, outcome: Result<Vec<Value>, Arc<TaskError>>) -> bool {
+        let before = self.state.swap(ENDED, Ordering::AcqRel);
+        if before == ENDED {
+            return false;
+        }
+        let counters = &self.job.counters;
+        if before == RUNNING {
+            Counters::sub(&counters.running);
+        }
+        drop(std::mem::take(&mut *self.inputs.lock()));
+        let (state, error) = match &outcome {
+            Ok(_) => (CallState::Finished, None),
+            Err(error) => (CallState::Failed, Some(error.kind)),
+        };
+        let told =
+            matches!(&self.kind, Kind::Constructor(actor) if actor.born.load(Ordering::Relaxed));
+        if !told {
+            Counters::add(if error.is_none() {
+                &counters.finished
+            } else {
+                &counters.failed
+            });
+            self.tell(state, error);
+        }
+        self.complete(outcome);
+        self.job.forget(self);
+        true
+    }
+
+    fn complete(&self, outcome: Result<Vec<Value>, Arc<TaskError>>) {
+        match (&self.outputs, outcome) {
+            (Outputs::Objects(objects), Ok(values)) => {
+                for (object, value) in objects.iter().zip(values) {
+                    self.job.watch_refs(object, &value);
+                    object.complete(Ok(value));
+                }
+            }
+            (Outputs::Objects(objects), Err(error)) => {
+                for object in objects {
+                    object.complete(Err(error.clone()));
+                }
+            }
+            (Outputs::Stream(stream), Ok(_)) => stream.end(None),
+            (Outputs::Stream(stream), Err(error)) => {
+                stream.end(Some(ObjectRef::ready(self.job.next_object(), Err(error))));
+            }
+        }
+    }
+
+    /// Whether it has ended.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.state.load(Ordering::Acquire) == ENDED
+    }
+
+    /// Whether it runs.
+    pub(crate) fn is_running(&self) -> bool {
+        self.state.load(Ordering::Acquire) == RUNNING
+    }
+
+    /// An error of this call.
+    pub(crate) fn error(&self, error: TaskError) -> Arc<TaskError> {
+        Arc::new(error.of(&self.name, self.id, self.attempt()))
+    }
+
+    /// Ends it with an error of its own.
+    pub(crate) fn fail(&self, kind: ErrorKind, message: impl Into<String>) -> bool {
+        self.end(Err(self.error(TaskError::new(kind, message))))
+    }
+
+    /// Tells the job's listeners of a change.
+    pub(crate) fn tell(&self, state: CallState, error: Option<ErrorKind>) {
+        self.job
+            .emitter
+            .call(self.id, &self.name, state, self.attempt(), error);
+    }
+
+    /// The values of its arguments, or the error of the first that failed. All of them must be settled.
+    pub(crate) fn arguments(&self) -> Result<Vec<Value>, Arc<TaskError>> {
+        let inputs = self.inputs.lock();
+        let value = |arg: &Arg<Resource>| match arg {
+            Arg::Value(data) => Ok(Value::new(data.bytes.clone(), data.refs.clone(), None)),
+            Arg::Object(Resource::Object(object)) => match object.outcome() {
+                Some(Ok(value)) => Ok(value.clone()),
+                Some(Err(error)) => Err(error.clone()),
+                None => Err(self.error(TaskError::new(
+                    ErrorKind::System,
+                    "an argument is not there (a host bug)",
+                ))),
+            },
+            Arg::Object(_) => Err(self.error(TaskError::new(
+                ErrorKind::System,
+                "an argument is no object (a host bug)",
+            ))),
+        };
+        inputs.args.iter().map(value).collect()
+    }
+
+    /// Whether an attempt that failed so is followed by another.
+    pub(crate) fn wants_retry(&self, error: &TaskError) -> bool {
+        // What a program passes on is the program's error, whatever it was elsewhere.
+        let (system, program) = match error.is_relayed() {
+            true => (false, true),
+            false => (error.kind.is_system(), error.kind.is_program()),
+        };
+        let wanted = system || (self.settings.retry_errors && program);
+        let streamed = matches!(self.outputs, Outputs::Stream(_));
+        wanted && !streamed && !self.cancel.is_set() && self.attempt() < self.settings.max_retries
+    }
+}
+
+impl Wake for Call {
+    /// Its last argument is there, or one of them failed.
+    fn wake(self: Arc<Self>) {
+        super::submit::arguments_settled(&self);
+    }
+}
+
+/// Whether a call is to stop, and why.
+#[derive(Debug, Default)]
+pub(crate) struct Cancel {
+    set: AtomicBool,
+    reason: Mutex<Option<Box<TaskError>>>,
+    waker: AtomicWaker,
+}
+
+impl Cancel {
+    /// Asks for it; the first reason counts.
+    pub(crate) fn request(&self, reason: TaskError) {
+        self.reason.lock().get_or_insert_with(|| Box::new(reason));
+        self.set.store(true, Ordering::SeqCst);
+        self.waker.wake();
+    }
+
+    /// Whether it was asked for. Cheap.
+    pub(crate) fn is_set(&self) -> bool {
+        self.set.load(Ordering::Relaxed)
+    }
+
+    /// The reason, if it was asked for.
+    pub(crate) fn reason(&self) -> Option<TaskError> {
+        if !self.is_set() {
+            return None;
+        }
+        self.reason.lock().as_deref().cloned()
+    }
+
+    /// The reason, or to be woken when there is one.
+    pub(crate) fn poll(&self, cx: &Context<'_>) -> Option<TaskError> {
+        self.waker.register(cx.waker());
+        if self.set.load(Ordering::SeqCst) {
+            self.reason()
+        } else {
+            None
+        }
+    }
+
+    /// Forgets it: an actor begins another life.
+    pub(crate) fn clear(&self) {
+        let mut reason = self.reason.lock();
+        self.set.store(false, Ordering::SeqCst);
+        *reason = None;
+    }
+}
+
+/// The waker that a call's wait for its arguments wakes.
+pub(crate) fn arguments_waker(call: &Arc<Call>) -> Waker {
+    Waker::from(call.clone())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A million calls may wait, so a call should stay small.
+    #[test]
+    fn a_call_is_small() {
+        let (call, arg, object) = (size_of::<Call>(), size_of::<Arg<Resource>>(), size_of::<ObjectRef>());
+        assert!(call <= 400 && arg <= 64 && object == 8, "{call} {arg} {object}");
+    }
+}

@@ -1,0 +1,343 @@
+//! A job from the outside: the handle that the command line drives now and a server later.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use serde::{Serialize, de::DeserializeOwned};
+use serde_json::Value as Json;
+use tokio::sync::{broadcast, mpsc};
+use wrun_abi::{CallOptions, format};
+
+use super::{
+    services::Room,
+    state::{JobEnd, JobState},
+    submit::{self, Origin, Prepared},
+};
+use crate::{
+    job::TaskRecord,
+    store::{ObjectRef, Resource, Waitable, Waiting},
+    tenant,
+    types::{
+        Arg, CallSpec, ErrorKind, Event, JobId, JobStats, LogLine, Target, TaskError, ValueData,
+    },
+};
+
+/// A running job. Dropping the last clone cancels it.
+#[derive(Debug, Clone)]
+pub struct Job(Arc<Owner>);
+
+#[derive(Debug)]
+struct Owner {
+    state: Arc<JobState>,
+    logs: parking_lot::Mutex<Option<mpsc::Receiver<LogLine>>>,
+    /// Whether a driver ends the job; else its handle does.
+    driven: bool,
+}
+
+impl Drop for Owner {
+    fn drop(&mut self) {
+        self.state.cancel(TaskError::new(ErrorKind::Cancelled, "the job's handle was dropped"));
+    }
+}
+
+impl Job {
+    pub(crate) fn new(
+        state: Arc<JobState>,
+        logs: Option<mpsc::Receiver<LogLine>>,
+        driven: bool,
+    ) -> Self {
+        Self(Arc::new(Owner {
+            state,
+            logs: parking_lot::Mutex::new(logs),
+            driven,
+        }))
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> JobId {
+        self.0.state.id
+    }
+
+    /// Calls a task with arguments that serialize to a sequence: a tuple, an array, a `Vec`.
+    ///
+    /// Waits only while the queue is full; the task's own end is the [`Pending`]'s.
+    ///
+    /// # Errors
+    /// `NotFound` for an unknown task, `BadArgument` for arguments that are no sequence or of the wrong number; `Limit`
+    /// and `WouldDeadlock` when there is no room for the call.
+    pub async fn call(&self, task: &str, args: impl Serialize) -> Result<Pending, TaskError> {
+        let target = Target::Task(task.into());
+        self.submit(CallSpec { target, args: arguments(args)?, options: CallOptions::default() }).await
+    }
+
+    /// Calls a task with JSON arguments and options.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call).
+    pub async fn call_json(
+        &self,
+        task: &str,
+        args: Vec<Json>,
+        options: CallOptions,
+    ) -> Result<Pending, TaskError> {
+        let target = Target::Task(task.into());
+        self.submit(CallSpec { target, args: args.iter().map(json_arg).collect(), options }).await
+    }
+
+    /// Makes an actor: its constructor runs with these arguments.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), and `Exists` when its name is taken.
+    pub async fn actor(&self, class: &str, args: impl Serialize, options: CallOptions) -> Result<Actor, TaskError> {
+        let spec = CallSpec { target: Target::Constructor(class.into()), args: arguments(args)?, options };
+        let handle = self.submit(spec).await?.results.pop();
+        Ok(Actor { handle: handle.expect("a constructor gives its actor"), job: self.clone() })
+    }
+
+    /// The living actor registered under `name`, of this job or detached.
+    #[must_use]
+    pub fn get_actor(&self, name: &str) -> Option<Actor> {
+        let handle = Resource::Actor(self.0.state.actor_by_name(name)?);
+        Some(Actor { handle, job: self.clone() })
+    }
+
+    /// Runs a recorded task again from its recorded inputs, in this job.
+    ///
+    /// # Errors
+    /// As [`call`](Self::call), and `BadArgument` when its inputs lead to actors or to objects that were not there.
+    pub async fn replay(&self, record: &TaskRecord) -> Result<Pending, TaskError> {
+        let args = super::record::arguments(&self.0.state, record)?;
+        let options = CallOptions {
+            memory: Some(record.memory),
+            max_retries: Some(0),
+            ..CallOptions::default()
+        };
+        self.submit(CallSpec {
+            target: Target::Task(record.task.as_str().into()),
+            args,
+            options,
+        })
+        .await
+    }
+
+    async fn submit(&self, spec: CallSpec<Resource>) -> Result<Pending, TaskError> {
+        let state = &self.0.state;
+        let bytes = submit::queued_bytes(&spec);
+        let origin = Origin {
+            caller: 0,
+            parent: None,
+            result_format: format::JSON,
+        };
+        let Prepared { call, handles } = submit::prepare(state, spec, &origin)?;
+        if let Some(call) = call {
+            let room = |of, n| Room::new(&state.account, &state.node.tenant, of, n);
+            let queued = room(tenant::Resource::QueuedCalls, 1).await?;
+            let bytes = room(tenant::Resource::QueuedBytes, bytes).await?;
+            call.inputs.lock().charges = Some([queued, bytes]);
+            submit::start(&call);
+        }
+        Ok(Pending {
+            results: handles,
+            job: self.clone(),
+        })
+    }
+
+    /// What its guests print, line by line, if [`JobOptions::logs`](crate::JobOptions) asked for it and nobody took it
+    /// yet. It ends with the job.
+    #[must_use]
+    pub fn logs(&self) -> Option<mpsc::Receiver<LogLine>> {
+        self.0.logs.lock().take()
+    }
+
+    /// What happens in it, if [`JobOptions::events`](crate::JobOptions) asked for it: the first to ask hears it from the
+    /// job's beginning, others from now on. A reader that is too slow loses the oldest and is told how many.
+    #[must_use]
+    pub fn events(&self) -> Option<broadcast::Receiver<Event>> {
+        self.0.state.emitter.subscribe()
+    }
+
+    /// Waits for its end. Output that nobody took is discarded from now on.
+    ///
+    /// A job without a `main` ends with [`close`](Self::close), [`cancel`](Self::cancel) or its timeout.
+    pub async fn wait(&self) -> JobEnd {
+        drop(self.0.logs.lock().take());
+        let mut end = self.0.state.end.subscribe();
+        let end = end
+            .wait_for(Option::is_some)
+            .await
+            .expect("the job's state holds the sender");
+        end.clone().expect("waited for one")
+    }
+
+    /// Ends a job that has no `main`: cancels what still runs.
+    pub async fn close(&self) -> JobEnd {
+        if !self.0.driven {
+            self.0.state.finish(0, None, 0).await;
+        }
+        self.wait().await
+    }
+
+    /// Cancels it, for this reason. It ends within a tick; [`wait`](Self::wait) tells when.
+    pub fn cancel(&self, kind: ErrorKind, message: &str) {
+        self.0.state.cancel(TaskError::new(kind, message));
+    }
+
+    /// Its numbers so far.
+    #[must_use]
+    pub fn stats(&self) -> JobStats {
+        self.0.state.stats()
+    }
+}
+
+fn json_arg(json: &Json) -> Arg<Resource> {
+    let mut bytes = vec![format::JSON];
+    serde_json::to_writer(&mut bytes, json).expect("JSON values serialize into memory");
+    Arg::Value(ValueData::plain(Bytes::from(bytes)))
+}
+
+/// The elements of something that serializes to a sequence.
+fn arguments(args: impl Serialize) -> Result<Vec<Arg<Resource>>, TaskError> {
+    let bad = |what: String| TaskError::new(ErrorKind::BadArgument, what);
+    match serde_json::to_value(args).map_err(|e| bad(format!("the arguments don't serialize: {e}")))? {
+        Json::Array(args) => Ok(args.iter().map(json_arg).collect()),
+        Json::Null => Ok(Vec::new()),
+        other => Err(bad(format!("the arguments must be a sequence, such as a tuple, not {other}"))),
+    }
+}
+
+/// A handle of an actor. When the last one is gone, here and in guests, the actor ends after its pending calls.
+#[derive(Debug, Clone)]
+pub struct Actor {
+    handle: Resource,
+    job: Job,
+}
+
+impl Actor {
+    /// Calls a method with arguments that serialize to a sequence. Calls from the host run in the order they are made.
+    ///
+    /// # Errors
+    /// As [`Job::call`].
+    pub async fn call(&self, method: &str, args: impl Serialize) -> Result<Pending, TaskError> {
+        let target = Target::Method(self.handle.clone(), method.into());
+        self.job.submit(CallSpec { target, args: arguments(args)?, options: CallOptions::default() }).await
+    }
+
+    /// Kills it at once: pending calls fail with `ActorDied`.
+    pub fn kill(&self) {
+        self.stop(wrun_abi::StopMode::Kill);
+    }
+
+    /// Lets it end after its pending calls.
+    pub fn terminate(&self) {
+        self.stop(wrun_abi::StopMode::Terminate);
+    }
+
+    fn stop(&self, mode: wrun_abi::StopMode) {
+        if let Ok(handle) = super::actor::ActorHandle::of(&self.handle) {
+            super::actor::stop(handle.cell(), mode);
+        }
+    }
+}
+
+/// The results of a call that may not be there yet.
+#[derive(Debug, Clone)]
+pub struct Pending {
+    results: Vec<Resource>,
+    job: Job,
+}
+
+impl Pending {
+    /// Waits for the result and reads it.
+    ///
+    /// # Errors
+    /// The call's own error, or `BadResult` when the result is no `T`.
+    pub async fn get<T: DeserializeOwned>(&self) -> Result<T, TaskError> {
+        let json = self.json().await?;
+        serde_json::from_value(json)
+            .map_err(|e| TaskError::new(ErrorKind::BadResult, format!("the result: {e}")))
+    }
+
+    /// Waits for the result: one value, or an array when the call has several or streams them.
+    ///
+    /// # Errors
+    /// The call's own error.
+    pub async fn json(&self) -> Result<Json, TaskError> {
+        match &self.results[..] {
+            [Resource::Object(one)] => object_json(one).await,
+            [Resource::Stream(stream)] => {
+                let mut items = Vec::new();
+                loop {
+                    Waiting::for_some(&[Waitable::Stream(stream.clone())], 1).await;
+                    match stream.next() {
+                        crate::store::Next::Item(item) => items.push(object_json(&item).await?),
+                        crate::store::Next::Ended => return Ok(Json::Array(items)),
+                        crate::store::Next::Pending => {}
+                    }
+                }
+            }
+            several => {
+                let mut values = Vec::with_capacity(several.len());
+                for resource in several {
+                    if let Resource::Object(object) = resource {
+                        values.push(object_json(object).await?);
+                    }
+                }
+                Ok(Json::Array(values))
+            }
+        }
+    }
+
+    /// Cancels the call and those it made.
+    pub fn cancel(&self) {
+        let id = match self.results.first() {
+            Some(Resource::Object(object)) => object.id(),
+            Some(Resource::Stream(stream)) => stream.id(),
+            Some(Resource::Actor(_)) | None => return,
+        };
+        super::cancel::cancel(&self.job.0.state, id.call_number(), false);
+    }
+}
+
+async fn object_json(object: &ObjectRef) -> Result<Json, TaskError> {
+    Waiting::for_all(&[Waitable::Object(object.clone())]).await;
+    let outcome = object.outcome().expect("waited for it");
+    let value = outcome.as_ref().map_err(|error| (**error).clone())?;
+    let bad = |what: String| TaskError::new(ErrorKind::BadResult, what);
+    match value.bytes().split_first() {
+        Some((&format::JSON, text)) => {
+            let json = serde_json::from_slice(text)
+                .map_err(|e| bad(format!("the result is not JSON: {e}")))?;
+            Ok(name_refs(json, &value.refs()))
+        }
+        _ => Err(bad("the result is not in JSON, as it was asked for".into())),
+    }
+}
+
+/// References as people read them.
+fn name_refs(json: Json, refs: &[Resource]) -> Json {
+    match json {
+        Json::Array(items) => Json::Array(
+            items
+                .into_iter()
+                .map(|item| name_refs(item, refs))
+                .collect(),
+        ),
+        Json::Object(fields) => {
+            let position = fields
+                .get("$ref")
+                .and_then(Json::as_u64)
+                .and_then(|n| usize::try_from(n).ok());
+            match position.and_then(|n| refs.get(n)) {
+                Some(resource) if fields.len() == 1 => Json::String(format!("{resource:?}")),
+                _ => Json::Object(
+                    fields
+                        .into_iter()
+                        .map(|(key, item)| (key, name_refs(item, refs)))
+                        .collect(),
+                ),
+            }
+        }
+        plain => plain,
+    }
+}

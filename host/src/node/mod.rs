@@ -1,0 +1,30 @@
+//! One node: it wires store, sandboxes, scheduler, actors and jobs into a runtime, and is what embedders and the
+//! command line talk to.
+//!
+//! [`Runtime`] owns the threads; [`Runtime::load`] makes a [`Module`], [`Runtime::submit`] and [`Runtime::open`] make a
+//! [`Job`], calls in it give a [`Pending`]. Inside, a `Call` is one call's life (`call.rs`), made by `submit.rs`, run
+//! by `run.rs` (tasks, `main`) or `actor.rs` (methods), served by `services.rs`, stopped by `cancel.rs`.
+//!
+//! Invariants: a call's results are recorded once; a job that ended holds no sandbox, no queued call and no object; a
+//! runtime that was dropped has no thread left. There is no global state: several runtimes live in one process.
+
+mod actor;
+mod call;
+mod cancel;
+mod client;
+mod faults;
+mod record;
+mod run;
+mod runtime;
+mod services;
+mod state;
+mod submit;
+mod tick;
+
+pub use client::{Actor, Job, Pending};
+pub use faults::{Fault, Faults};
+pub use runtime::{Module, NodeInfo, Runtime, RuntimeOptions, StartError, SubmitError};
+pub use state::JobEnd;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,220 @@
+//! Running calls: one attempt of a task, the driver, and what follows when an attempt ends.
+
+use std::{
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
+    sync::Arc,
+    task::Poll,
+    time::Duration,
+};
+
+use super::{
+    actor,
+    call::{Call, Kind},
+    faults::Fault,
+    services::CallServices,
+};
+use crate::{
+    job::Counters,
+    sandbox::{CallEnd, CallFrame, LogSource, Sandbox, SandboxOptions},
+    scheduler::{Execute, Turn},
+    store::Value,
+    types::{ErrorKind, TaskError},
+};
+
+/// A call in the scheduler's queue.
+#[derive(Debug)]
+pub(crate) struct QueuedCall(pub(crate) Arc<Call>);
+
+impl Execute for QueuedCall {
+    fn slots(&self) -> u32 {
+        self.0.settings.slots
+    }
+
+    fn execute(self, turn: Turn) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        Box::pin(run(self.0, turn))
+    }
+}
+
+async fn run(call: Arc<Call>, turn: Turn) {
+    if !call.begin() {
+        return;
+    }
+    let guard = HostBug(Some(call.clone()));
+    if let Kind::Constructor(cell) = &call.kind {
+        actor::live(call.clone(), cell.clone(), turn).await;
+    } else {
+        let end = interruptible(&call, call.settings.timeout, attempt(&call, turn)).await;
+        settle(&call, end.and_then(|end| end.outcome));
+    }
+    guard.defuse();
+}
+
+/// Runs a job's `main` to its end and the job with it. It holds no slot: `turn` has none.
+pub(crate) async fn drive(call: Arc<Call>, turn: Turn) {
+    let job = call.job.clone();
+    let limit = job.options.timeout;
+    let end = if call.queue() && call.begin() {
+        interruptible(&call, limit, attempt(&call, turn)).await
+    } else {
+        Err(call
+            .cancel
+            .reason()
+            .unwrap_or_else(|| TaskError::new(ErrorKind::Cancelled, "the job was cancelled")))
+    };
+    let (exit_code, error) = match end {
+        // Who calls `proc_exit` has said what there was to say.
+        Ok(CallEnd { exit_code: Some(code), .. }) => (code, None),
+        Ok(end) => (i32::from(end.outcome.is_err()), end.outcome.err()),
+        Err(error) => (1, Some(error)),
+    };
+    let error = error.map(|error| error.of(&call.name, call.id, 0));
+    call.end(match &error {
+        None => Ok(Vec::new()),
+        Some(error) => Err(Arc::new(error.clone())),
+    });
+    job.finish(exit_code, error, 1).await;
+}
+
+/// Runs `future` until it is done, the call is cancelled, or its time is over; the future is dropped then.
+pub(crate) async fn interruptible<F: Future>(
+    call: &Call,
+    limit: Option<Duration>,
+    future: F,
+) -> Result<F::Output, TaskError> {
+    let mut future = pin!(future);
+    let mut deadline = pin!(limit.map(tokio::time::sleep));
+    poll_fn(|cx| {
+        if let Some(reason) = call.cancel.poll(cx) {
+            return Poll::Ready(Err(reason));
+        }
+        if let Some(sleep) = deadline.as_mut().as_pin_mut()
+            && sleep.poll(cx).is_ready()
+        {
+            let limit = limit.unwrap_or_default();
+            let message = if matches!(call.kind, Kind::Main) {
+                format!("the job took longer than its limit of {limit:?} (`--timeout`)")
+            } else {
+                format!("it took longer than its limit of {limit:?} (the call option `timeout`)")
+            };
+            return Poll::Ready(Err(TaskError::new(ErrorKind::Timeout, message)));
+        }
+        future.as_mut().poll(cx).map(Ok)
+    })
+    .await
+}
+
+/// One attempt of a task or of `main`, in a fresh sandbox.
+async fn attempt(call: &Arc<Call>, turn: Turn) -> CallEnd {
+    let args = match call.arguments() {
+        Ok(args) => args,
+        Err(error) => return failed((*error).clone()),
+    };
+    match sandbox(call, turn).await {
+        Ok(mut sandbox) => sandbox.call(&call.function, frame(call, args)).await,
+        Err(error) => failed(error),
+    }
+}
+
+fn failed(error: TaskError) -> CallEnd {
+    CallEnd {
+        outcome: Err(error),
+        exit_code: None,
+        dead: true,
+    }
+}
+
+/// A fresh sandbox for a call, which holds `turn`.
+pub(crate) async fn sandbox(
+    call: &Arc<Call>,
+    turn: Turn,
+) -> Result<Sandbox<CallServices>, TaskError> {
+    match call.job.node.faults.strike(&call.name, call.attempt()) {
+        None => {}
+        Some(Fault::HostBug) => panic!("a fault made on purpose"),
+        Some(Fault::MemoryRefused) => {
+            return Err(TaskError::new(
+                ErrorKind::System,
+                "the operating system refused memory for the sandbox",
+            ));
+        }
+        Some(Fault::Restart) => {
+            return Err(TaskError::new(ErrorKind::System, "the node restarted"));
+        }
+    }
+    let job = &call.job;
+    let options = SandboxOptions {
+        account: job.account.clone(),
+        memory_limit: call.settings.memory,
+        wasi: job.wasi_for(&call.kind),
+        log: LogSource {
+            task: call.id,
+            name: if matches!(call.kind, Kind::Main) {
+                "".into()
+            } else {
+                call.name.clone()
+            },
+            sender: job.log.lock().clone(),
+        },
+    };
+    let services = CallServices::new(call.clone(), turn);
+    let sandbox = job.module.instantiate(services, options).await?;
+    Counters::add(&job.counters.sandboxes);
+    if !sandbox.in_pool() {
+        Counters::add(&job.counters.outside_pool);
+    }
+    Ok(sandbox)
+}
+
+/// What the sandbox is told of a call.
+pub(crate) fn frame(call: &Call, args: Vec<Value>) -> CallFrame {
+    CallFrame {
+        args,
+        result_format: call.result_format,
+        num_returns: call.function.num_returns,
+    }
+}
+
+/// An attempt of a task has ended: another one, or its results.
+fn settle(call: &Arc<Call>, outcome: Result<Vec<Value>, TaskError>) {
+    match outcome {
+        Ok(values) => {
+            call.end(Ok(values));
+        }
+        Err(error)
+            if call.wants_retry(&error) && !call.job.is_closing() && call.begin_again() =>
+        {
+            super::submit::enqueue(call);
+        }
+        Err(error) => {
+            let mut error = error.of(&call.name, call.id, call.attempt());
+            super::record::record(call, &mut error);
+            call.end(Err(Arc::new(error)));
+        }
+    }
+}
+
+/// Ends a call whose fiber is dropped before it ended the call: the host panicked.
+struct HostBug(Option<Arc<Call>>);
+
+impl HostBug {
+    fn defuse(mut self) {
+        self.0 = None;
+    }
+}
+
+impl Drop for HostBug {
+    fn drop(&mut self) {
+        let Some(call) = self.0.take() else { return };
+        let error = TaskError::new(
+            ErrorKind::System,
+            "the host failed while it ran this call; this is a bug in wrun",
+        );
+        if let Kind::Constructor(cell) = &call.kind {
+            actor::kill(cell, &call, error.clone());
+            call.end(Err(call.error(error)));
+        } else {
+            settle(&call, Err(error));
+        }
+    }
+}

@@ -1,0 +1,396 @@
+//! The runtime: options, start, load, submit, shutdown.
+
+use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+
+use serde::Serialize;
+use thiserror::Error;
+use tokio::sync::mpsc;
+use wrun_abi::format;
+
+use super::{
+    call::{Call, Kind, NewCall, Outputs, Settings},
+    client::Job,
+    faults::Faults,
+    run::{self, QueuedCall},
+    services::CallServices,
+    state::{JobState, NewJob, NewNode, NodeState},
+    tick::{Ticker, TickerHandle},
+};
+use crate::{
+    job::{Counters, JobOptions},
+    sandbox::{self, CacheDir, EngineError, EngineInfo, LoadError, Sandboxes, SandboxesOptions},
+    scheduler::{Scheduler, SchedulerOptions},
+    tenant::{Account, Limits, Resource},
+    types::{NodeId, SLOT},
+};
+
+/// How long a shutdown waits for jobs to end in order.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// Lines of output that may wait to be read before guests wait.
+const LOG_LINES: usize = 1024;
+
+/// How a runtime is set up.
+#[derive(Debug, Clone)]
+#[non_exhaustive]
+pub struct RuntimeOptions {
+    /// How many tasks run at once; fractions count in 1/10,000. Default: one per core.
+    pub slots: f64,
+    /// Worker threads. Default: one per core.
+    pub workers: usize,
+    /// Bytes of memory that one sandbox may have. Default: 256 MiB.
+    pub memory_limit: u64,
+    /// Bytes that all sandboxes may have together. Default: 16 GiB.
+    pub total_memory: u64,
+    /// Bytes of objects. Default: 2 GiB.
+    pub object_store_memory: u64,
+    /// Living sandboxes: running, suspended or actors. Default: what the kernel can hold, 8,191 with its usual settings.
+    pub max_sandboxes: u64,
+    /// Sandboxes that the pool holds ready; others are made on demand. Default: 1,000.
+    pub pool_size: u32,
+    /// Calls that may wait. Default: 1,000,000.
+    pub max_queued_calls: u64,
+    /// Bytes of calls that may wait. Default: 256 MiB.
+    pub max_queued_bytes: u64,
+    /// Where compiled code is kept. Default: the user's cache directory.
+    pub cache: CacheDir,
+    /// Failures made on purpose, for tests.
+    pub faults: Faults,
+}
+
+impl Default for RuntimeOptions {
+    fn default() -> Self {
+        let cores = std::thread::available_parallelism().map_or(1, NonZeroUsize::get);
+        Self {
+            slots: f64::from(u32::try_from(cores).unwrap_or(1)),
+            workers: cores,
+            memory_limit: 256 << 20,
+            total_memory: 16 << 30,
+            object_store_memory: 2 << 30,
+            max_sandboxes: sandbox::max_sandboxes(),
+            pool_size: 1_000,
+            max_queued_calls: 1_000_000,
+            max_queued_bytes: 256 << 20,
+            cache: CacheDir::User,
+            faults: Faults::default(),
+        }
+    }
+}
+
+/// Why a runtime does not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum StartError {
+    /// The number of slots makes no sense.
+    #[error("{0} slots: give a number from 0.0001 to 400,000")]
+    Slots(f64),
+    /// The number of workers makes no sense.
+    #[error("{0} workers: give a number from 1 to 4,096")]
+    Workers(usize),
+    /// The engine could not be set up.
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    /// A thread could not be started.
+    #[error("a thread could not be started: {0}")]
+    Thread(#[from] std::io::Error),
+}
+
+/// Why a job does not start.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum SubmitError {
+    /// There is nothing to run as the driver.
+    #[error(
+        "the module `{0}` has no `main`: run one of its tasks with `--task`, or add a function with `#[wrun::main]`"
+    )]
+    NoMain(String),
+    /// The runtime was shut down.
+    #[error("the runtime is shut down")]
+    ShutDown,
+}
+
+/// A compiled module; cheap to clone.
+#[derive(Debug, Clone)]
+pub struct Module {
+    name: Arc<str>,
+    inner: sandbox::Module<CallServices>,
+}
+
+impl Module {
+    /// The tasks, actors and `main` it declares.
+    #[must_use]
+    pub fn manifest(&self) -> &sandbox::Manifest {
+        self.inner.manifest()
+    }
+
+    /// What it was called when it was loaded.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The hash of its bytes, in hexadecimal.
+    #[must_use]
+    pub fn hash(&self) -> String {
+        self.inner.hash().to_string()
+    }
+
+    /// Whether it is a plain WASI command.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        self.inner.is_command()
+    }
+}
+
+/// What a node offers.
+#[derive(Debug, Clone, Serialize)]
+pub struct NodeInfo {
+    /// Its id.
+    pub node: NodeId,
+    /// Slots.
+    pub slots: f64,
+    /// Worker threads.
+    pub workers: usize,
+    /// Bytes of memory per sandbox.
+    pub memory_limit: u64,
+    /// Bytes of memory of all sandboxes.
+    pub total_memory: u64,
+    /// Bytes of objects.
+    pub object_store_memory: u64,
+    /// Living sandboxes.
+    pub max_sandboxes: u64,
+    /// Waiting calls.
+    pub max_queued_calls: u64,
+    /// How sandboxes are made, and why so.
+    pub engine: EngineInfo,
+}
+
+/// A running node.
+///
+/// Dropping it cancels its jobs and joins its threads; [`shutdown`](Self::shutdown) does so without blocking an async
+/// thread.
+#[derive(Debug)]
+pub struct Runtime {
+    node: Arc<NodeState>,
+    options: RuntimeOptions,
+    // Fields drop in this order: no tick after the engines are idle, tokio last.
+    scheduler: Option<Scheduler<QueuedCall>>,
+    _ticker: Ticker,
+    tokio: Option<tokio::runtime::Runtime>,
+}
+
+impl Runtime {
+    /// Starts a node with its threads.
+    ///
+    /// # Errors
+    /// [`StartError`] for impossible options, or when the operating system refuses memory or threads.
+    pub fn start(options: RuntimeOptions) -> Result<Self, StartError> {
+        let slots = units(options.slots).ok_or(StartError::Slots(options.slots))?;
+        let workers = NonZeroUsize::new(options.workers).filter(|n| n.get() <= 4096);
+        let workers = workers.ok_or(StartError::Workers(options.workers))?;
+        let tokio = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(1)
+            .max_blocking_threads(64)
+            .thread_name("wrun-io")
+            .enable_all()
+            .build()?;
+        let sandboxes = Sandboxes::new(SandboxesOptions {
+            pool_size: options.pool_size,
+            max_sandboxes: options.max_sandboxes,
+            cache: options.cache.clone(),
+            ..SandboxesOptions::default()
+        })?;
+        let handle = TickerHandle::new();
+        let ticker = {
+            let sandboxes = sandboxes.clone();
+            Ticker::start(handle.clone(), move || sandboxes.tick())?
+        };
+        let scheduler = Scheduler::start(
+            SchedulerOptions::new(tokio.handle().clone())
+                .workers(workers)
+                .slots(slots)
+                .on_busy(move |busy| handle.set_busy(busy)),
+        )?;
+        let limits = Limits::default()
+            .with(Resource::SandboxBytes, options.total_memory)
+            .with(Resource::ObjectBytes, options.object_store_memory)
+            .with(Resource::QueuedCalls, options.max_queued_calls)
+            .with(Resource::QueuedBytes, options.max_queued_bytes);
+        let node = NodeState::new(NewNode {
+            slots,
+            workers: workers.get(),
+            memory_limit: options.memory_limit,
+            sandboxes,
+            tenant: scheduler.tenant(std::num::NonZeroU32::MIN),
+            account: Account::new("the tenant", limits, None),
+            tokio: tokio.handle().clone(),
+            faults: options.faults.clone(),
+        });
+        Ok(Self {
+            node,
+            options,
+            scheduler: Some(scheduler),
+            _ticker: ticker,
+            tokio: Some(tokio),
+        })
+    }
+
+    /// Checks and compiles a module; `name` is what messages and the guest's first argument call it.
+    ///
+    /// # Errors
+    /// [`LoadError`] says what is wrong with it, where, and what to do.
+    ///
+    /// # Panics
+    /// When compiling panics, which is a bug in the engine.
+    pub async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Module, LoadError> {
+        let (sandboxes, name) = (self.node.sandboxes.clone(), Arc::<str>::from(name));
+        let compile = move || {
+            sandboxes
+                .compile(&name, &bytes)
+                .map(|inner| Module { name, inner })
+        };
+        self.node
+            .tokio
+            .spawn_blocking(compile)
+            .await
+            .expect("compiling doesn't panic")
+    }
+
+    /// Runs a module's `main`, or a command's `_start`, as the driver of a new job, which ends with it.
+    ///
+    /// # Errors
+    /// [`SubmitError`] when there is nothing to run, or the runtime is shut down.
+    pub fn submit(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
+        let main = module
+            .manifest()
+            .main()
+            .cloned()
+            .ok_or_else(|| SubmitError::NoMain(module.name.to_string()))?;
+        let (state, logs) = self.job(module, options);
+        let id = state.next_call();
+        let settings = Settings {
+            max_retries: 0,
+            retry_errors: false,
+            timeout: None,
+            slots: 0,
+            memory: self.node.memory_limit,
+        };
+        let call = Call::new(NewCall {
+            id,
+            job: state.clone(),
+            name: "main".into(),
+            kind: Kind::Main,
+            function: main,
+            settings,
+            outputs: Outputs::Objects(Vec::new()),
+            result_format: format::BINCODE,
+            args: Vec::new(),
+            parent: None,
+        });
+        Counters::add(&state.counters.submitted);
+        state.registry.insert(id.number(), call.clone());
+        state
+            .queue
+            .start(|turn| run::drive(call, turn))
+            .map_err(|_| SubmitError::ShutDown)?;
+        Ok(Job::new(state, logs, true))
+    }
+
+    /// Opens a job without a driver: its calls come from [`Job::call`].
+    ///
+    /// # Errors
+    /// [`SubmitError::ShutDown`].
+    pub fn open(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
+        let (state, logs) = self.job(module, options);
+        if let Some(limit) = state.options.timeout {
+            let state = state.clone();
+            self.node.tokio.spawn(async move {
+                tokio::time::sleep(limit).await;
+                let message = format!("the job took longer than its limit of {limit:?} (`--timeout`)");
+                let error = crate::types::TaskError::new(crate::types::ErrorKind::Timeout, message);
+                state.finish(1, Some(error), 0).await;
+            });
+        }
+        Ok(Job::new(state, logs, false))
+    }
+
+    fn job(
+        &self,
+        module: &Module,
+        options: JobOptions,
+    ) -> (Arc<JobState>, Option<mpsc::Receiver<crate::types::LogLine>>) {
+        let (log, logs) = if options.logs {
+            let (sender, receiver) = mpsc::channel(LOG_LINES);
+            (Some(sender), Some(receiver))
+        } else {
+            (None, None)
+        };
+        let (inner, module_name) = (module.inner.clone(), module.name.clone());
+        let new = NewJob {
+            node: self.node.clone(),
+            module: inner,
+            module_name,
+            options,
+            log,
+        };
+        (JobState::new(new), logs)
+    }
+
+    /// What it offers.
+    #[must_use]
+    pub fn info(&self) -> NodeInfo {
+        NodeInfo {
+            node: self.node.id,
+            slots: f64::from(self.node.slots) / f64::from(SLOT),
+            workers: self.node.workers,
+            memory_limit: self.options.memory_limit,
+            total_memory: self.options.total_memory,
+            object_store_memory: self.options.object_store_memory,
+            max_sandboxes: self.options.max_sandboxes,
+            max_queued_calls: self.options.max_queued_calls,
+            engine: self.node.sandboxes.info(),
+        }
+    }
+
+    /// What is held now, by name: nothing, when all jobs have ended. For tests and reports.
+    #[must_use]
+    pub fn held(&self) -> Vec<(&'static str, u64)> {
+        self.node
+            .account
+            .held()
+            .map(|(resource, n)| (resource.name(), n))
+            .collect()
+    }
+
+    /// Stops the node and waits for its threads.
+    pub async fn shutdown(self) {
+        // Joining threads blocks, which an async thread may not.
+        let _ = tokio::task::spawn_blocking(move || drop(self)).await;
+    }
+}
+
+impl Drop for Runtime {
+    fn drop(&mut self) {
+        if let Some(scheduler) = self.scheduler.take() {
+            // Fibers of jobs that have not ended would be dropped where they stand.
+            self.node.stop_jobs(PATIENCE);
+            scheduler.shutdown();
+        }
+        if let Some(tokio) = self.tokio.take() {
+            // Not `drop`, which blocks and may not be called on an async thread.
+            tokio.shutdown_background();
+        }
+    }
+}
+
+/// Slots in units of 1/10,000.
+fn units(slots: f64) -> Option<u32> {
+    let units = (slots * f64::from(SLOT)).round();
+    let in_range = (1.0..=4.0e9).contains(&units);
+    #[allow(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "checked to be from 1 to 4e9"
+    )]
+    in_range.then_some(units as u32)
+}

@@ -1,0 +1,274 @@
+//! What a running call's host functions may do: the node's side of [`HostServices`].
+
+use std::{
+    future::Future,
+    pin::Pin,
+    sync::{Arc, atomic::Ordering},
+    task::{Context, Poll},
+    time::Duration,
+};
+
+use bytes::Bytes;
+use serde_json::json;
+use wrun_abi::{StopMode, format};
+
+use super::{
+    actor::{self, ActorHandle},
+    call::{Call, Kind, Outputs},
+    submit::{self, Origin, Prepared},
+};
+use crate::{
+    sandbox::{HostServices, Tick},
+    scheduler::{Stalled, Tenant, Turn, Wait},
+    store::{ObjectRef, Resource, Value, Waiting},
+    tenant::{self, Account, Charge, OverLimit},
+    types::{CallSpec, ErrorKind, SLOT, TaskError},
+};
+
+/// Services for one sandbox: a task's, or an actor's for one method after another.
+#[derive(Debug)]
+pub(crate) struct CallServices {
+    call: Arc<Call>,
+    turn: Turn,
+    /// The actor's constructor call; the task itself for a task. Names the sandbox as a caller.
+    sandbox: Arc<Call>,
+}
+
+impl CallServices {
+    pub(crate) fn new(call: Arc<Call>, turn: Turn) -> Self {
+        Self {
+            sandbox: call.clone(),
+            call,
+            turn,
+        }
+    }
+
+    /// An actor's sandbox turns to this method.
+    pub(crate) fn begin(&mut self, method: Arc<Call>) {
+        self.call = method;
+    }
+
+    /// Its hold on slots.
+    pub(crate) fn turn(&mut self) -> &mut Turn {
+        &mut self.turn
+    }
+
+    async fn charge(&mut self, resource: tenant::Resource, n: u64) -> Result<Charge, TaskError> {
+        match self.call.job.account.charge(resource, n) {
+            Ok(charge) => Ok(charge),
+            Err(over) if over.is_hopeless() => Err(over_limit(&over)),
+            Err(_) => {
+                let room = Room::new(
+                    &self.call.job.account,
+                    &self.call.job.node.tenant,
+                    resource,
+                    n,
+                );
+                self.turn.block(Wait::Forever, room).await
+            }
+        }
+    }
+}
+
+fn over_limit(over: &OverLimit) -> TaskError {
+    TaskError::new(ErrorKind::Limit, over.to_string())
+}
+
+/// Waits for room in an account; when nobody could ever make room it takes from the reserve, or fails.
+pub(crate) struct Room<'a> {
+    account: &'a Arc<Account>,
+    resource: tenant::Resource,
+    n: u64,
+    stalled: Pin<Box<Stalled>>,
+}
+
+impl<'a> Room<'a> {
+    pub(crate) fn new(
+        account: &'a Arc<Account>,
+        tenant: &Tenant<super::run::QueuedCall>,
+        resource: tenant::Resource,
+        n: u64,
+    ) -> Self {
+        Self {
+            account,
+            resource,
+            n,
+            stalled: Box::pin(tenant.stalled()),
+        }
+    }
+}
+
+impl Future for Room<'_> {
+    type Output = Result<Charge, TaskError>;
+
+    fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
+        self.account.on_room(self.resource, cx.waker());
+        match self.account.charge(self.resource, self.n) {
+            Ok(charge) => return Poll::Ready(Ok(charge)),
+            Err(over) if over.is_hopeless() => return Poll::Ready(Err(over_limit(&over))),
+            Err(_) => {}
+        }
+        if self.stalled.as_mut().poll(cx).is_pending() {
+            return Poll::Pending;
+        }
+        Poll::Ready(
+            self.account
+                .charge_reserve(self.resource, self.n)
+                .map_err(|over| {
+                    let message =
+                        format!("{over}; everything else waits too, so there will never be room");
+                    TaskError::new(ErrorKind::WouldDeadlock, message)
+                }),
+        )
+    }
+}
+
+impl HostServices for CallServices {
+    async fn submit(&mut self, calls: Vec<CallSpec<Resource>>) -> Result<Vec<Resource>, TaskError> {
+        let job = self.call.job.clone();
+        let origin = Origin {
+            caller: self.sandbox.number(),
+            parent: Some(self.call.lineage()),
+            result_format: format::BINCODE,
+        };
+        let mut prepared = Vec::with_capacity(calls.len());
+        for spec in calls {
+            let bytes = submit::queued_bytes(&spec);
+            let Prepared { call, handles } = submit::prepare(&job, spec, &origin)?;
+            if let Some(call) = &call {
+                let queued = self.charge(tenant::Resource::QueuedCalls, 1).await?;
+                let bytes = self.charge(tenant::Resource::QueuedBytes, bytes).await?;
+                call.inputs.lock().charges = Some([queued, bytes]);
+                if let Kind::Constructor(cell) = &call.kind {
+                    cell.hold(self.charge(tenant::Resource::Actors, 1).await?);
+                }
+            }
+            prepared.push((call, handles));
+        }
+        let mut all = Vec::with_capacity(prepared.len());
+        for (call, handles) in prepared {
+            if let Some(call) = call {
+                submit::start(&call);
+            }
+            all.extend(handles);
+        }
+        Ok(all)
+    }
+
+    async fn value(&mut self, bytes: Bytes, refs: Vec<Resource>) -> Result<Value, TaskError> {
+        let n = bytes.len() + refs.len() * size_of::<Resource>();
+        let charge = self.charge(tenant::Resource::ObjectBytes, n as u64).await?;
+        Ok(Value::new(bytes, refs, Some(charge)))
+    }
+
+    fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError> {
+        let object = ObjectRef::ready(self.call.job.next_object(), Ok(value.clone()));
+        self.call.job.watch_refs(&object, &value);
+        Ok(object)
+    }
+
+    async fn yield_item(&mut self, value: Value) -> Result<(), TaskError> {
+        let Outputs::Stream(stream) = &self.call.outputs else {
+            return Err(TaskError::new(
+                ErrorKind::BadArgument,
+                "only a streaming call yields items",
+            ));
+        };
+        let (stream, job) = (stream.clone(), self.call.job.clone());
+        let object = ObjectRef::ready(job.next_object(), Ok(value.clone()));
+        job.watch_refs(&object, &value);
+        let mut item = Some(object);
+        let push = std::future::poll_fn(|cx| match item.take() {
+            None => Poll::Ready(()),
+            Some(object) => match stream.push(object, cx.waker()) {
+                Ok(()) => Poll::Ready(()),
+                Err(object) => {
+                    item = Some(object);
+                    Poll::Pending
+                }
+            },
+        });
+        self.turn.block(Wait::Forever, push).await;
+        Ok(())
+    }
+
+    async fn wait(&mut self, waiting: Waiting, timeout: Option<Duration>) -> bool {
+        if waiting.is_done() {
+            return true;
+        }
+        match timeout {
+            None => {
+                self.turn.block(Wait::Forever, waiting).await;
+                true
+            }
+            Some(Duration::ZERO) => false,
+            Some(limit) => self
+                .turn
+                .block(Wait::Bounded, tokio::time::timeout(limit, waiting))
+                .await
+                .is_ok(),
+        }
+    }
+
+    async fn sleep(&mut self, time: Duration) {
+        tokio::time::sleep(time).await;
+    }
+
+    fn cancel(&mut self, of: &Resource, keep_children: bool) {
+        let id = match of {
+            Resource::Object(object) if object.outcome().is_none() => object.id(),
+            Resource::Stream(stream) => stream.id(),
+            Resource::Object(_) | Resource::Actor(_) => return,
+        };
+        super::cancel::cancel(&self.call.job, id.call_number(), keep_children);
+    }
+
+    fn context(&mut self) -> Vec<u8> {
+        let node = &self.call.job.node;
+        let actor = match &self.sandbox.kind {
+            Kind::Constructor(cell) => Some(cell),
+            Kind::Main | Kind::Task | Kind::Method(..) => None,
+        };
+        let context = json!({
+            "job": self.call.job.id,
+            "task": self.call.id,
+            "name": self.call.name,
+            "actor": actor.map(|cell| cell.id),
+            "attempt": self.call.attempt(),
+            "node": node.id,
+            "slots": f64::from(node.slots) / f64::from(SLOT),
+            "workers": node.workers,
+            "slot": self.turn.slot_index(),
+            "worker": self.turn.worker(),
+            "pid": self.call.number(),
+            "restarted": actor.is_some_and(|cell| cell.restarted.load(Ordering::Relaxed)),
+        });
+        context.to_string().into_bytes()
+    }
+
+    fn actor_self(&self) -> Option<Resource> {
+        let Kind::Constructor(cell) = &self.sandbox.kind else {
+            return None;
+        };
+        Some(Resource::Actor(cell.self_handle()?))
+    }
+
+    fn actor_get(&self, name: &str) -> Option<Resource> {
+        Some(Resource::Actor(self.call.job.actor_by_name(name)?))
+    }
+
+    fn actor_stop(&mut self, actor: &Resource, mode: StopMode) -> Result<(), TaskError> {
+        actor::stop(ActorHandle::of(actor)?.cell(), mode);
+        Ok(())
+    }
+
+    fn tick(&mut self) -> Tick {
+        let interrupted = self.call.cancel.is_set() || self.sandbox.cancel.is_set();
+        let limited = self.call.settings.timeout.is_some() || matches!(self.call.kind, Kind::Main);
+        if interrupted || limited || self.turn.should_yield() {
+            Tick::Yield
+        } else {
+            Tick::Continue
+        }
+    }
+}

@@ -1,0 +1,425 @@
+//! What a node and its jobs consist of.
+
+use std::{
+    collections::HashMap,
+    fmt,
+    sync::{
+        Arc, Weak,
+        atomic::{AtomicBool, AtomicU64, Ordering},
+    },
+    time::Instant,
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{Notify, mpsc, watch};
+
+use super::{
+    actor::{ActorCell, ActorHandle},
+    call::{Call, Kind},
+    faults::Faults,
+    run::QueuedCall,
+    services::CallServices,
+};
+use crate::{
+    job::{Counters, Emitter, JobOptions, Registry},
+    rt::clock,
+    sandbox::{Module, Sandboxes, WasiConfig},
+    scheduler::{Job as JobQueue, Tenant},
+    store::{ObjectRef, Value, WeakObject},
+    tenant::{Account, Resource},
+    types::{ErrorKind, JobId, JobStats, LogLine, NodeId, ObjectId, TaskError, TaskId},
+};
+
+/// What all jobs of a node share.
+#[derive(Debug)]
+pub(crate) struct NodeState {
+    pub(crate) id: NodeId,
+    pub(crate) slots: u32,
+    pub(crate) workers: usize,
+    pub(crate) memory_limit: u64,
+    pub(crate) sandboxes: Sandboxes<CallServices>,
+    pub(crate) tenant: Tenant<QueuedCall>,
+    pub(crate) account: Arc<Account>,
+    pub(crate) tokio: tokio::runtime::Handle,
+    pub(crate) faults: Faults,
+    /// Jobs that may still run.
+    jobs: Mutex<Vec<Weak<JobState>>>,
+    /// Detached actors by their names: found from every job, and kept.
+    detached: Mutex<HashMap<String, Arc<ActorHandle>>>,
+}
+
+/// The parts of a node that its maker decides.
+pub(crate) struct NewNode {
+    pub(crate) slots: u32,
+    pub(crate) workers: usize,
+    pub(crate) memory_limit: u64,
+    pub(crate) sandboxes: Sandboxes<CallServices>,
+    pub(crate) tenant: Tenant<QueuedCall>,
+    pub(crate) account: Arc<Account>,
+    pub(crate) tokio: tokio::runtime::Handle,
+    pub(crate) faults: Faults,
+}
+
+impl NodeState {
+    pub(crate) fn new(new: NewNode) -> Arc<Self> {
+        let NewNode { slots, workers, memory_limit, sandboxes, tenant, account, tokio, faults } = new;
+        let (id, jobs, detached) = (NodeId::random(), Mutex::default(), Mutex::default());
+        Arc::new(Self { id, slots, workers, memory_limit, sandboxes, tenant, account, tokio, faults, jobs, detached })
+    }
+
+    fn add(&self, job: &Arc<JobState>) {
+        let mut jobs = self.jobs.lock();
+        if jobs.len() == jobs.capacity() {
+            jobs.retain(|job| job.strong_count() > 0);
+        }
+        jobs.push(Arc::downgrade(job));
+    }
+
+    fn detached_by_name(&self, name: &str) -> Option<Arc<ActorHandle>> {
+        self.detached.lock().get(name).filter(|handle| handle.cell().is_alive()).cloned()
+    }
+
+    /// Cancels all jobs and waits, for a while, until they have ended.
+    pub(crate) fn stop_jobs(&self, patience: std::time::Duration) {
+        let reason = || TaskError::new(ErrorKind::Cancelled, "the runtime is shut down");
+        let jobs: Vec<_> = self.jobs.lock().iter().filter_map(Weak::upgrade).collect();
+        for job in &jobs {
+            job.cancel(reason());
+        }
+        let deadline = clock::now() + patience;
+        while jobs.iter().any(|job| job.end.borrow().is_none()) && clock::now() < deadline {
+            std::thread::sleep(std::time::Duration::from_millis(1));
+        }
+    }
+}
+
+/// How a job ended.
+#[derive(Debug, Clone, PartialEq)]
+pub struct JobEnd {
+    /// The program's own exit code: 0 when `main` returned, 1 when it failed, or what it gave to `proc_exit`.
+    pub exit_code: i32,
+    /// The error it ended with; none when the program chose its exit code itself.
+    pub error: Option<TaskError>,
+    /// Its numbers at the end.
+    pub stats: JobStats,
+}
+
+/// One job.
+pub(crate) struct JobState {
+    pub(crate) id: JobId,
+    pub(crate) node: Arc<NodeState>,
+    pub(crate) module: Module<CallServices>,
+    pub(crate) module_name: Arc<str>,
+    pub(crate) options: JobOptions,
+    pub(crate) wasi: Arc<WasiConfig>,
+    pub(crate) main_wasi: Arc<WasiConfig>,
+    pub(crate) account: Arc<Account>,
+    pub(crate) queue: JobQueue<QueuedCall>,
+    pub(crate) registry: Registry<Arc<Call>>,
+    pub(crate) counters: Counters,
+    pub(crate) emitter: Emitter,
+    pub(crate) log: Mutex<mpsc::Sender<LogLine>>,
+    pub(crate) end: watch::Sender<Option<JobEnd>>,
+    closing: AtomicBool,
+    calls: AtomicU64,
+    objects: AtomicU64,
+    /// Actors by their registered names.
+    names: Mutex<HashMap<String, Weak<ActorHandle>>>,
+    /// Detached actors, whose own handle this is.
+    detached: Mutex<Vec<Arc<ActorHandle>>>,
+    /// Objects whose values refer to others: cycles among them are cut when the job ends.
+    with_refs: Mutex<Vec<WeakObject>>,
+    ended: Notify,
+    started: Instant,
+}
+
+impl fmt::Debug for JobState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Job({})", self.id)
+    }
+}
+
+/// A sender that throws everything away.
+fn nowhere() -> mpsc::Sender<LogLine> {
+    mpsc::channel(1).0
+}
+
+/// The parts of a job that its maker decides.
+pub(crate) struct NewJob {
+    pub(crate) node: Arc<NodeState>,
+    pub(crate) module: Module<CallServices>,
+    pub(crate) module_name: Arc<str>,
+    pub(crate) options: JobOptions,
+    pub(crate) log: Option<mpsc::Sender<LogLine>>,
+}
+
+impl JobState {
+    pub(crate) fn new(new: NewJob) -> Arc<Self> {
+        let id = JobId::random();
+        let NewJob {
+            node,
+            module,
+            module_name,
+            options,
+            log,
+        } = new;
+        let mut args = vec![module_name.to_string()];
+        args.extend(options.args.iter().cloned());
+        let wasi = WasiConfig {
+            args,
+            env: options.env.clone(),
+            dirs: options.dirs.clone(),
+            inherit_stdin: false,
+        };
+        let job = Arc::new(Self {
+            id,
+            queue: node.tenant.job(),
+            account: Account::new(
+                format!("job {id}"),
+                crate::tenant::Limits::default(),
+                Some(node.account.clone()),
+            ),
+            emitter: Emitter::new(options.events),
+            main_wasi: Arc::new(WasiConfig {
+                inherit_stdin: options.stdin,
+                ..wasi.clone()
+            }),
+            wasi: Arc::new(wasi),
+            node,
+            module,
+            module_name,
+            options,
+            registry: Registry::default(),
+            counters: Counters::default(),
+            log: Mutex::new(log.unwrap_or_else(nowhere)),
+            end: watch::Sender::new(None),
+            closing: AtomicBool::new(false),
+            calls: AtomicU64::new(0),
+            objects: AtomicU64::new(0),
+            names: Mutex::default(),
+            detached: Mutex::default(),
+            with_refs: Mutex::default(),
+            ended: Notify::new(),
+            started: clock::now(),
+        });
+        job.node.add(&job);
+        job
+    }
+
+    /// Ends it early: through its driver, if it has one.
+    pub(crate) fn cancel(self: &Arc<Self>, reason: TaskError) {
+        if self.end.borrow().is_some() {
+            return;
+        }
+        let driver = self.registry.get(1).filter(|call| matches!(call.kind, Kind::Main));
+        match driver {
+            Some(main) => super::cancel::stop(&main, reason),
+            None if self.is_closing() => {}
+            None => {
+                let job = self.clone();
+                self.node.tokio.spawn(async move { job.finish(1, Some(reason), 0).await });
+            }
+        }
+    }
+
+    /// The id of the next call.
+    pub(crate) fn next_call(&self) -> TaskId {
+        TaskId::new(self.id, self.calls.fetch_add(1, Ordering::Relaxed) + 1)
+    }
+
+    /// The id of the next object that no call made.
+    pub(crate) fn next_object(&self) -> ObjectId {
+        ObjectId::put(self.id, self.objects.fetch_add(1, Ordering::Relaxed))
+    }
+
+    /// Whether it takes no more calls.
+    pub(crate) fn is_closing(&self) -> bool {
+        self.closing.load(Ordering::SeqCst)
+    }
+
+    /// A call has ended.
+    pub(crate) fn forget(&self, call: &Call) {
+        self.registry.remove(call.number());
+        if self.is_closing() {
+            self.ended.notify_waiters();
+        }
+    }
+
+    /// Remembers an object whose value refers to others.
+    pub(crate) fn watch_refs(&self, object: &ObjectRef, value: &Value) {
+        if value.ref_count() == 0 {
+            return;
+        }
+        let mut with_refs = self.with_refs.lock();
+        if with_refs.len() == with_refs.capacity() {
+            with_refs.retain(|weak| weak.upgrade().is_some());
+        }
+        with_refs.push(object.downgrade());
+    }
+
+    /// Registers an actor's name, in the job or, for a detached one, in the node.
+    ///
+    /// Gives the actor that has the name when it is taken.
+    pub(crate) fn register_name(
+        &self,
+        name: &str,
+        handle: &Arc<ActorHandle>,
+        detached: bool,
+    ) -> Result<(), Arc<ActorHandle>> {
+        let mut everywhere = self.node.detached.lock();
+        if let Some(taken) = everywhere.get(name).filter(|taken| taken.cell().is_alive()) {
+            return Err(taken.clone());
+        }
+        let mut names = self.names.lock();
+        let taken = names.get(name).and_then(Weak::upgrade);
+        if let Some(taken) = taken.filter(|taken| taken.cell().is_alive()) {
+            return Err(taken);
+        }
+        if detached {
+            everywhere.insert(name.to_owned(), handle.clone());
+        } else {
+            names.insert(name.to_owned(), Arc::downgrade(handle));
+        }
+        Ok(())
+    }
+
+    /// The living actor with that name, of this job or detached.
+    pub(crate) fn actor_by_name(&self, name: &str) -> Option<Arc<ActorHandle>> {
+        let own = self.names.lock().get(name).and_then(Weak::upgrade);
+        own.filter(|handle| handle.cell().is_alive()).or_else(|| self.node.detached_by_name(name))
+    }
+
+    /// A job without a driver for one detached actor made in this one: it has the same module and
+    /// grants, and its output goes where this job's goes, as long as that is read.
+    pub(crate) fn detached_home(&self) -> Arc<Self> {
+        let (log, mut lines) = mpsc::channel(64);
+        let here = self.log.lock().downgrade();
+        self.node.tokio.spawn(async move {
+            while let Some(line) = lines.recv().await {
+                if let Some(here) = here.upgrade() {
+                    // A closed one throws the line away.
+                    let _ = here.send(line).await;
+                }
+            }
+        });
+        let options = JobOptions { timeout: None, stdin: false, ..self.options.clone() };
+        Self::new(NewJob {
+            node: self.node.clone(),
+            module: self.module.clone(),
+            module_name: self.module_name.clone(),
+            options,
+            log: Some(log),
+        })
+    }
+
+    /// Frees a dead actor's name and its own handle.
+    pub(crate) fn forget_actor(&self, cell: &ActorCell) {
+        if let Some(name) = &cell.name {
+            let mut names = self.names.lock();
+            if names.get(name).is_some_and(|weak| {
+                weak.upgrade()
+                    .is_none_or(|handle| handle.cell().id == cell.id)
+            }) {
+                names.remove(name);
+            }
+        }
+        if let Some(name) = &cell.name {
+            let mut everywhere = self.node.detached.lock();
+            let gone = everywhere.get(name).is_some_and(|handle| handle.cell().id == cell.id);
+            let gone = gone.then(|| everywhere.remove(name));
+            drop(everywhere);
+            drop(gone);
+        }
+        let gone: Vec<_> = self
+            .detached
+            .lock()
+            .extract_if(.., |handle| handle.cell().id == cell.id)
+            .collect();
+        drop(gone);
+    }
+
+    /// Keeps a detached actor.
+    pub(crate) fn keep_actor(&self, handle: Arc<ActorHandle>) {
+        self.detached.lock().push(handle);
+    }
+
+    /// Ends the job: cancels what still runs, waits until it is gone, frees its objects, tells who waits.
+    ///
+    /// `own_fibers` of its fibers are the caller's: one when the driver calls it.
+    pub(crate) async fn finish(
+        self: &Arc<Self>,
+        exit_code: i32,
+        error: Option<TaskError>,
+        own_fibers: usize,
+    ) {
+        self.closing.store(true, Ordering::SeqCst);
+        let reason = || TaskError::new(ErrorKind::Cancelled, "the job ended");
+        for QueuedCall(call) in self.queue.close() {
+            call.end(Err(call.error(reason())));
+        }
+        loop {
+            let gone = self.ended.notified();
+            let alive = self.registry.select(|_| true);
+            if alive.is_empty() {
+                break;
+            }
+            for call in alive {
+                super::cancel::stop(&call, reason());
+            }
+            gone.await;
+        }
+        // A call has ended a moment before its fiber is gone with the last it held.
+        while self.queue.stats().fibers > own_fibers {
+            tokio::time::sleep(std::time::Duration::from_micros(100)).await;
+        }
+        drop(std::mem::take(&mut *self.detached.lock()));
+        self.names.lock().clear();
+        for object in std::mem::take(&mut *self.with_refs.lock()) {
+            if let Some(Ok(value)) = object.upgrade().as_ref().and_then(ObjectRef::outcome) {
+                value.forget_refs();
+            }
+        }
+        *self.log.lock() = nowhere();
+        let end = JobEnd {
+            exit_code,
+            error,
+            stats: self.stats(),
+        };
+        self.end.send_if_modified(|now| {
+            let first = now.is_none();
+            now.get_or_insert(end);
+            first
+        });
+    }
+
+    /// Its numbers now.
+    pub(crate) fn stats(&self) -> JobStats {
+        let counters = &self.counters;
+        let queue = self.queue.stats();
+        JobStats {
+            submitted: Counters::get(&counters.submitted),
+            finished: Counters::get(&counters.finished),
+            failed: Counters::get(&counters.failed),
+            retried: Counters::get(&counters.retried),
+            queued: self.account.used(Resource::QueuedCalls),
+            running: Counters::get(&counters.running),
+            actors: Counters::get(&counters.actors),
+            sandboxes: Counters::get(&counters.sandboxes),
+            sandboxes_outside_pool: Counters::get(&counters.outside_pool),
+            object_bytes: self.account.used(Resource::ObjectBytes),
+            object_bytes_peak: self.account.peak(Resource::ObjectBytes),
+            sandbox_bytes_peak: self.account.peak(Resource::SandboxBytes),
+            cpu_seconds: queue.cpu.as_secs_f64(),
+            wall_seconds: clock::now().duration_since(self.started).as_secs_f64(),
+        }
+    }
+
+    /// The WASI configuration of a call.
+    pub(crate) fn wasi_for(&self, kind: &Kind) -> Arc<WasiConfig> {
+        if matches!(kind, Kind::Main) {
+            self.main_wasi.clone()
+        } else {
+            self.wasi.clone()
+        }
+    }
+}

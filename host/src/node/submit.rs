@@ -1,0 +1,434 @@
+//! From a call that a guest or client asks for to one that waits in a queue.
+//!
+//! [`prepare`] checks everything and starts nothing, so that a batch is all or nothing; [`start`] can't fail: what goes
+//! wrong from there on becomes the call's outputs.
+
+use std::sync::Arc;
+
+use super::{
+    actor::{ActorCell, ActorHandle, MailboxLimit},
+    call::{Call, Kind, NewCall, Outputs, Settings, arguments_waker},
+    run::QueuedCall,
+    state::JobState,
+};
+use crate::{
+    actor::{CallerId, Refused},
+    job::{Counters, Lineage},
+    sandbox::{FunctionInfo, Manifest},
+    store::{ObjectRef, Resource, Stream, Waitable, Waiting},
+    types::{
+        Arg, CallOptions, CallSpec, CallState, ErrorKind, FOREVER, ObjectId, SLOT, Target,
+        TaskError,
+    },
+};
+
+/// How many items of a stream may be unread before its producer waits.
+const STREAM_ROOM: usize = 128;
+
+/// Who asks for a call.
+#[derive(Debug, Clone)]
+pub(crate) struct Origin {
+    pub(crate) caller: CallerId,
+    pub(crate) parent: Option<Arc<Lineage>>,
+    pub(crate) result_format: u8,
+}
+
+/// A checked call, and what its handles name.
+#[derive(Debug)]
+pub(crate) struct Prepared {
+    pub(crate) call: Option<Arc<Call>>,
+    pub(crate) handles: Vec<Resource>,
+}
+
+/// Bytes that a waiting call is charged.
+pub(crate) fn queued_bytes(spec: &CallSpec<Resource>) -> u64 {
+    let arg = |arg: &Arg<Resource>| match arg {
+        Arg::Value(data) => data.bytes.len() + data.refs.len() * size_of::<Resource>(),
+        Arg::Object(_) => 0,
+    };
+    let bytes: usize = spec
+        .args
+        .iter()
+        .map(|a| size_of::<Arg<Resource>>() + arg(a))
+        .sum();
+    (bytes + size_of::<Call>()) as u64
+}
+
+fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let mut known: Vec<_> = known.collect();
+    known.sort_unstable();
+    if known.is_empty() {
+        return "the module has none".into();
+    }
+    let more = known.len().saturating_sub(20);
+    known.truncate(20);
+    let list = known
+        .iter()
+        .map(|n| format!("`{n}`"))
+        .collect::<Vec<_>>()
+        .join(", ");
+    let more = if more > 0 {
+        format!(" and {more} more")
+    } else {
+        String::new()
+    };
+    let _ = name;
+    format!("there are {list}{more}")
+}
+
+fn find<'m>(
+    manifest: &'m Manifest,
+    target: &Target<Resource>,
+) -> Result<&'m Arc<FunctionInfo>, TaskError> {
+    let missing = |what: &str, name: &str, known: String| {
+        Err(TaskError::new(
+            ErrorKind::NotFound,
+            format!("no {what} `{name}` in this module: {known}"),
+        ))
+    };
+    match target {
+        Target::Task(name) => match manifest.task(name) {
+            Some(function) => Ok(function),
+            None => missing(
+                "task",
+                name,
+                nearest(name, manifest.tasks().iter().map(|f| f.name.as_ref())),
+            ),
+        },
+        Target::Constructor(class) => match manifest.constructor(class) {
+            Some(function) => Ok(function),
+            None => missing(
+                "actor class",
+                class,
+                nearest(
+                    class,
+                    manifest.constructors().iter().map(|f| f.name.as_ref()),
+                ),
+            ),
+        },
+        Target::Method(actor, method) => {
+            let class = ActorHandle::of(actor)?.cell().class.clone();
+            match manifest.method(&class, method) {
+                Some(function) => Ok(function),
+                None => {
+                    let prefix = format!("{class}.");
+                    let known = manifest
+                        .methods()
+                        .iter()
+                        .filter_map(|f| f.name.strip_prefix(&*prefix));
+                    missing(
+                        "method",
+                        &format!("{class}.{method}"),
+                        nearest(method, known),
+                    )
+                }
+            }
+        }
+    }
+}
+
+fn settings(job: &JobState, options: &CallOptions) -> Result<Settings, TaskError> {
+    let slots = options.num_cpus.unwrap_or(SLOT);
+    let memory = options.memory.unwrap_or(job.node.memory_limit);
+    let never = |what: String| Err(TaskError::new(ErrorKind::Unschedulable, what));
+    if slots > job.node.slots {
+        let (asked, all) = (
+            f64::from(slots) / f64::from(SLOT),
+            f64::from(job.node.slots) / f64::from(SLOT),
+        );
+        return never(format!(
+            "the call asks for {asked} of this host's {all} slots: it can never run (`--num-cpus`)"
+        ));
+    }
+    if memory > job.node.memory_limit {
+        let limit = job.node.memory_limit;
+        return never(format!(
+            "the call asks for {memory} bytes of memory and a sandbox may have {limit}: it can never run (`--memory-limit`)"
+        ));
+    }
+    let max_retries = options.max_retries.unwrap_or(3);
+    Ok(Settings {
+        max_retries: if max_retries == FOREVER {
+            u32::MAX
+        } else {
+            max_retries
+        },
+        retry_errors: options.retry_errors.unwrap_or(false),
+        timeout: options.timeout,
+        slots,
+        memory,
+    })
+}
+
+fn outputs(
+    job: &Arc<JobState>,
+    function: &FunctionInfo,
+    id: crate::types::TaskId,
+) -> (Outputs, Vec<Resource>) {
+    if function.stream {
+        let stream = Stream::new(ObjectId::result(id, 0), STREAM_ROOM);
+        return (
+            Outputs::Stream(stream.clone()),
+            vec![Resource::Stream(stream)],
+        );
+    }
+    let _ = job;
+    let objects: Vec<_> = (0u32..)
+        .take(function.num_returns)
+        .map(|n| ObjectRef::pending(ObjectId::result(id, n)))
+        .collect();
+    let handles = objects.iter().cloned().map(Resource::Object).collect();
+    (Outputs::Objects(objects), handles)
+}
+
+/// A function with its parameters, cut where a guest lists or names them at length.
+fn signature(function: &FunctionInfo) -> String {
+    const PARAMS: usize = 12;
+    const CHARS: usize = 40;
+    let cut = |text: &str| text.chars().take(CHARS).collect::<String>();
+    let mut params: Vec<_> = function
+        .params
+        .iter()
+        .take(PARAMS)
+        .map(|p| format!("{}: {}", cut(&p.name), cut(&p.ty)))
+        .collect();
+    if function.params.len() > PARAMS {
+        params.push("…".into());
+    }
+    format!("{}({})", function.name, params.join(", "))
+}
+
+/// Checks a call and makes it, with the handles of its results.
+///
+/// # Errors
+/// For what is the caller's mistake: an unknown name, a wrong number of arguments, a taken actor name. A call that can
+/// never run for want of slots or memory is no such error: its results are.
+pub(crate) fn prepare(
+    job: &Arc<JobState>,
+    spec: CallSpec<Resource>,
+    origin: &Origin,
+) -> Result<Prepared, TaskError> {
+    let function = find(job.module.manifest(), &spec.target)?.clone();
+    if spec.args.len() != function.params.len() {
+        let (wanted, given) = (function.params.len(), spec.args.len());
+        let message = format!(
+            "`{}` takes {wanted} arguments and was given {given}",
+            signature(&function)
+        );
+        return Err(TaskError::new(ErrorKind::BadArgument, message));
+    }
+    if spec
+        .args
+        .iter()
+        .any(|arg| matches!(arg, Arg::Object(Resource::Actor(_) | Resource::Stream(_))))
+    {
+        return Err(TaskError::new(
+            ErrorKind::BadHandle,
+            "only an object can be an argument by its handle",
+        ));
+    }
+    let options = spec.options.or(&function.options);
+    let detached = matches!(spec.target, Target::Constructor(_)) && options.detached == Some(true);
+    let home = if detached { &job.detached_home() } else { job };
+    let id = home.next_call();
+    let settings = settings(job, &options);
+    let new = |kind, outputs, settings: Settings| {
+        let name = match (&spec.target, &options.name) {
+            (Target::Task(_), Some(name)) => Arc::from(name.as_str()),
+            _ => function.name.clone(),
+        };
+        let (result_format, parent) = (origin.result_format, origin.parent.clone().filter(|_| !detached));
+        let (job, function, args) = (home.clone(), function.clone(), spec.args);
+        Call::new(NewCall {
+            id,
+            job,
+            name,
+            kind,
+            function,
+            settings,
+            outputs,
+            result_format,
+            args,
+            parent,
+        })
+    };
+    let impossible = Settings {
+        max_retries: 0,
+        retry_errors: false,
+        timeout: None,
+        slots: 0,
+        memory: 0,
+    };
+    let (kind, outputs, handles) = match &spec.target {
+        Target::Constructor(class) => {
+            let cell = ActorCell::new(id, class.clone(), home, &options);
+            let handle = ActorHandle::new(cell.clone());
+            if let Some(name) = &options.name
+                && let Err(taken) = job.register_name(name, &handle, detached)
+            {
+                return taken_name(name, taken, &options, class);
+            }
+            if detached {
+                home.keep_actor(handle.clone());
+            }
+            (
+                Kind::Constructor(cell),
+                Outputs::Objects(Vec::new()),
+                vec![Resource::Actor(handle)],
+            )
+        }
+        Target::Method(actor, _) => {
+            let (outputs, handles) = outputs(job, &function, id);
+            (
+                Kind::Method(ActorHandle::of(actor)?.cell().clone(), origin.caller),
+                outputs,
+                handles,
+            )
+        }
+        Target::Task(_) => {
+            let (outputs, handles) = outputs(job, &function, id);
+            (Kind::Task, outputs, handles)
+        }
+    };
+    let call = match settings {
+        Ok(settings) => new(kind, outputs, settings),
+        Err(never) => {
+            let call = new(kind, outputs, impossible);
+            call.cancel.request(never);
+            call
+        }
+    };
+    Ok(Prepared {
+        call: Some(call),
+        handles,
+    })
+}
+
+fn taken_name(
+    name: &str,
+    taken: Arc<ActorHandle>,
+    options: &CallOptions,
+    class: &str,
+) -> Result<Prepared, TaskError> {
+    let cell = taken.cell();
+    if options.get_if_exists == Some(true) && *cell.class == *class {
+        return Ok(Prepared {
+            call: None,
+            handles: vec![Resource::Actor(taken.clone())],
+        });
+    }
+    let message = format!("the actor name `{name}` is taken by a `{}`", cell.class);
+    Err(TaskError::new(ErrorKind::Exists, message))
+}
+
+/// Starts a call: it runs when its arguments are there and a slot is free.
+pub(crate) fn start(call: &Arc<Call>) {
+    let job = &call.job;
+    Counters::add(&job.counters.submitted);
+    job.registry.insert(call.number(), call.clone());
+    call.tell(CallState::Waiting, None);
+    if job.is_closing() {
+        call.fail(ErrorKind::Cancelled, "the job is ending");
+        return;
+    }
+    if let Some(never) = call.cancel.reason() {
+        refuse(call, never);
+        return;
+    }
+    let pending: Vec<_> = {
+        let inputs = call.inputs.lock();
+        let object = |arg: &Arg<Resource>| match arg {
+            Arg::Object(Resource::Object(object)) => Some(Waitable::Object(object.clone())),
+            _ => None,
+        };
+        inputs.args.iter().filter_map(object).collect()
+    };
+    let waiting = Waiting::for_all(&pending);
+    let settled = waiting.is_done();
+    if let Kind::Method(actor, caller) = &call.kind {
+        let limit = MailboxLimit::of(actor);
+        let ok = settled && call.arguments().is_ok();
+        if ok {
+            // Before the mailbox may give it to the actor.
+            let _ = call.queue();
+        }
+        if let Err((call, why)) =
+            actor
+                .mailbox
+                .push(*caller, call.number(), call.clone(), ok, limit)
+        {
+            return not_taken(&call, actor, why);
+        }
+        if ok {
+            return;
+        }
+    }
+    if settled {
+        return arguments_settled(call);
+    }
+    let done = waiting.wake(&arguments_waker(call));
+    call.inputs.lock().waiting = Some(waiting);
+    if done {
+        arguments_settled(call);
+    }
+}
+
+fn refuse(call: &Arc<Call>, never: TaskError) {
+    if let Kind::Constructor(actor) = &call.kind {
+        super::actor::kill(actor, call, never);
+    } else {
+        call.end(Err(call.error(never)));
+    }
+}
+
+fn not_taken(call: &Arc<Call>, actor: &ActorCell, why: Refused) {
+    match why {
+        Refused::Closed => {
+            call.end(Err(actor.death(call)));
+        }
+        Refused::Full => {
+            let message = format!(
+                "`{}` has as many waiting calls as it may (`max_pending_calls`)",
+                actor.class
+            );
+            call.fail(ErrorKind::Limit, message);
+        }
+    }
+}
+
+/// All arguments of a call are there, or one of them failed: it joins its queue, or fails the same way without running.
+pub(crate) fn arguments_settled(call: &Arc<Call>) {
+    let failed = call.arguments().err();
+    match &call.kind {
+        Kind::Method(actor, caller) => {
+            if failed.is_none() {
+                // Before the mailbox may give it to the actor.
+                let _ = call.queue();
+            }
+            let _out = actor
+                .mailbox
+                .settle(*caller, call.number(), failed.is_none());
+            if let Some(error) = failed {
+                call.end(Err(error));
+            }
+        }
+        Kind::Main | Kind::Task | Kind::Constructor(_) => {
+            if let Some(error) = failed {
+                return refuse(call, (*error).clone());
+            }
+            if call.queue() {
+                enqueue(call);
+            }
+        }
+    }
+}
+
+/// Puts a call that is QUEUED into its job's queue.
+pub(crate) fn enqueue(call: &Arc<Call>) {
+    if call.job.queue.push(QueuedCall(call.clone())).is_err() {
+        refuse(
+            call,
+            TaskError::new(ErrorKind::Cancelled, "the job is ending"),
+        );
+    }
+}

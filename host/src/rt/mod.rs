@@ -1,0 +1,8 @@
+//! What everything else stands on: the clock, randomness and the switch between std's and loom's primitives.
+//!
+//! It is the only place that asks the operating system for the time or for random bytes, so that tests can find and
+//! replace each such use. It knows nothing of tasks.
+
+pub mod clock;
+pub mod random;
+pub mod sync;

@@ -1,0 +1,387 @@
+//! The two engines, and how many sandboxes may live.
+//!
+//! [`Sandboxes`] owns both: `pool`, whose slots are reserved once and used again (fast, a fixed number), and
+//! `on_demand` for what comes beyond, one mapping each (about ten times slower to make). The same compiled code loads
+//! into both, since they differ in nothing but where instances live. A full pool is an error in Wasmtime, so [`Permit`]s
+//! stand in front of it. [`Sandboxes::tick`] is called from outside, every 10 ms while anything runs.
+
+use std::{
+    fmt,
+    num::NonZeroUsize,
+    sync::{
+        Arc, OnceLock,
+        atomic::{AtomicU32, AtomicU64, Ordering},
+    },
+};
+
+use parking_lot::Mutex;
+use rustc_hash::FxHashMap;
+use serde::Serialize;
+use thiserror::Error;
+use wasmtime::{
+    Config, Enabled, Engine, InstanceAllocationStrategy, Linker, PoolingAllocationConfig,
+};
+
+use super::{
+    CacheDir, HostServices, LoadError, Module,
+    cache::Cache,
+    fault::MAX_FRAMES,
+    hostcall,
+    instance::State,
+    module::{self, Inner},
+    wasi,
+};
+use crate::{
+    tenant::{Account, Charge, Resource},
+    types::{ErrorKind, TaskError},
+};
+
+/// The guest's share of a fiber's stack.
+const WASM_STACK: usize = 512 << 10;
+/// A fiber's stack: the guest's share and as much for host functions. Only what is used takes memory.
+const FIBER_STACK: usize = 1 << 20;
+/// What a slot's memory keeps when it is given back; less is rewritten, more is unmapped.
+const KEEP_RESIDENT: usize = 2 << 20;
+/// Modules with larger tables run outside the pool.
+const TABLE_ELEMENTS: usize = 20_000;
+
+/// Settings of [`Sandboxes`].
+#[derive(Debug, Clone)]
+pub struct SandboxesOptions {
+    /// How many sandboxes come from the pool; 0 switches it off.
+    pub pool_size: u32,
+    /// How many sandboxes may live at once, in the pool and outside. Each takes about six mappings, of which Linux
+    /// gives a process 65,530.
+    pub max_sandboxes: u64,
+    /// The largest module in bytes.
+    pub max_module_size: usize,
+    /// Where compiled code is kept.
+    pub cache: CacheDir,
+}
+
+impl Default for SandboxesOptions {
+    fn default() -> Self {
+        Self {
+            pool_size: 1_000,
+            max_sandboxes: max_sandboxes(),
+            max_module_size: 256 << 20,
+            cache: CacheDir::User,
+        }
+    }
+}
+
+/// How many sandboxes this machine's kernel can hold: each takes up to seven mappings, the rest of the process some too.
+#[must_use]
+pub fn max_sandboxes() -> u64 {
+    const USUAL: u64 = 65_530;
+    let mappings = std::fs::read_to_string("/proc/sys/vm/max_map_count");
+    let mappings = mappings.ok().and_then(|n| n.trim().parse().ok()).unwrap_or(USUAL);
+    (mappings / 8).clamp(64, 1_000_000)
+}
+
+/// The engines can't be made.
+#[derive(Debug, Error)]
+#[error("the WebAssembly engine can't start: {0}")]
+pub struct EngineError(String);
+
+/// How instances are allocated.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Strategy {
+    /// From a pool, and on demand beyond it.
+    Pool,
+    /// On demand alone.
+    OnDemand,
+}
+
+/// What the engines are, for `wrun info`.
+#[derive(Debug, Clone, Serialize)]
+pub struct EngineInfo {
+    /// How instances are allocated.
+    pub strategy: Strategy,
+    /// Why so.
+    pub why: String,
+    /// Slots in the pool.
+    pub pool_size: u32,
+    /// How many sandboxes may live at once.
+    pub max_sandboxes: u64,
+    /// The largest module in bytes.
+    pub max_module_size: usize,
+    /// Where compiled code is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache: Option<String>,
+    /// Why compiled code is not kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cache_off: Option<String>,
+}
+
+/// An engine with the host functions linked for it.
+pub(super) struct Host<S: HostServices> {
+    pub(super) engine: Engine,
+    pub(super) linker: Linker<State<S>>,
+}
+
+impl<S: HostServices> Host<S> {
+    fn new(engine: Engine) -> wasmtime::Result<Self> {
+        let mut linker = Linker::new(&engine);
+        wasi::add_to_linker(&mut linker)?;
+        hostcall::add_to_linker(&mut linker)?;
+        Ok(Self { engine, linker })
+    }
+}
+
+pub(super) struct Shared<S: HostServices> {
+    pub(super) options: SandboxesOptions,
+    pub(super) pool: Option<Host<S>>,
+    pub(super) on_demand: Host<S>,
+    why: String,
+    pub(super) cache: Cache,
+    /// Part of each cached file's name: another engine finds other files.
+    pub(super) fingerprint: String,
+    /// Held while compiling: one module at a time.
+    pub(super) compiling: Mutex<()>,
+    pub(super) modules: Mutex<FxHashMap<blake3::Hash, std::sync::Weak<Inner<S>>>>,
+    counts: Arc<Counts>,
+}
+
+#[derive(Debug)]
+struct Counts {
+    free_slots: AtomicU32,
+    live: AtomicU64,
+    outside: AtomicU64,
+}
+
+/// Makes sandboxes: engines, compiled modules and the pool. A cheap clone of one thing.
+pub struct Sandboxes<S: HostServices>(pub(super) Arc<Shared<S>>);
+
+impl<S: HostServices> Clone for Sandboxes<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S: HostServices> fmt::Debug for Sandboxes<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandboxes")
+            .field("info", &self.info())
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: HostServices> Sandboxes<S> {
+    /// Starts the engines; falls back to allocation on demand when the pool's address space can't be reserved.
+    ///
+    /// # Errors
+    /// [`EngineError`] when this machine can't run WebAssembly at all.
+    pub fn new(options: SandboxesOptions) -> Result<Self, EngineError> {
+        let fail = |e: wasmtime::Error| EngineError(format!("{e:#}"));
+        let on_demand = Host::new(Engine::new(&config(None)).map_err(fail)?).map_err(fail)?;
+        let (pool, why) = if options.pool_size == 0 {
+            (None, "the pool is switched off".to_owned())
+        } else {
+            match Engine::new(&config(Some(options.pool_size))) {
+                Ok(engine) => (
+                    Some(Host::new(engine).map_err(fail)?),
+                    "the pool's address space is reserved".to_owned(),
+                ),
+                Err(e) => (
+                    None,
+                    format!("the pool's address space can't be reserved: {e:#}"),
+                ),
+            }
+        };
+        let slots = if pool.is_some() { options.pool_size } else { 0 };
+        let counts = Counts {
+            free_slots: slots.into(),
+            live: 0.into(),
+            outside: 0.into(),
+        };
+        Ok(Self(Arc::new(Shared {
+            cache: Cache::open(&options.cache),
+            fingerprint: fingerprint(&on_demand.engine),
+            options,
+            pool,
+            on_demand,
+            why,
+            compiling: Mutex::new(()),
+            modules: Mutex::default(),
+            counts: Arc::new(counts),
+        })))
+    }
+
+    /// Checks and compiles a module, or takes it from the cache. Blocks; `name` is for messages. Text is assembled.
+    ///
+    /// # Errors
+    /// [`LoadError`] with one clear message.
+    pub fn compile(&self, name: &str, bytes: &[u8]) -> Result<Module<S>, LoadError> {
+        module::compile(&self.0, bytes).map_err(|problem| LoadError::from(problem).of(name))
+    }
+
+    /// Tells all running guests that time has passed: each then calls [`HostServices::tick`].
+    pub fn tick(&self) {
+        self.0.on_demand.engine.increment_epoch();
+        if let Some(pool) = &self.0.pool {
+            pool.engine.increment_epoch();
+        }
+    }
+
+    /// What the engines are.
+    #[must_use]
+    pub fn info(&self) -> EngineInfo {
+        let shared = &self.0;
+        EngineInfo {
+            strategy: if shared.pool.is_some() {
+                Strategy::Pool
+            } else {
+                Strategy::OnDemand
+            },
+            why: shared.why.clone(),
+            pool_size: if shared.pool.is_some() {
+                shared.options.pool_size
+            } else {
+                0
+            },
+            max_sandboxes: shared.options.max_sandboxes,
+            max_module_size: shared.options.max_module_size,
+            cache: shared.cache.path().map(|path| path.display().to_string()),
+            cache_off: shared.cache.why_off().map(ToOwned::to_owned),
+        }
+    }
+
+    /// How many sandboxes live now.
+    #[must_use]
+    pub fn live(&self) -> u64 {
+        self.0.counts.live.load(Ordering::Relaxed)
+    }
+
+    /// How many of the pool's slots are free now.
+    #[must_use]
+    pub fn free_slots(&self) -> u32 {
+        self.0.counts.free_slots.load(Ordering::Relaxed)
+    }
+
+    /// How many sandboxes were made outside the pool so far.
+    #[must_use]
+    pub fn made_outside_pool(&self) -> u64 {
+        self.0.counts.outside.load(Ordering::Relaxed)
+    }
+}
+
+/// The right to one sandbox, in the pool or outside; given back when it is dropped, which must be after the instance.
+#[derive(Debug)]
+pub(super) struct Permit {
+    counts: Arc<Counts>,
+    pub(super) in_pool: bool,
+    _charge: Charge,
+}
+
+impl Permit {
+    /// Takes a slot of the pool if `poolable` and there is one.
+    pub(super) fn take<S: HostServices>(
+        shared: &Shared<S>,
+        account: &Arc<Account>,
+        poolable: bool,
+    ) -> Result<Self, TaskError> {
+        let limit = shared.options.max_sandboxes;
+        let charge = account.charge(Resource::Sandboxes, 1).map_err(|over| {
+            TaskError::new(
+                ErrorKind::Limit,
+                format!("{over}: too many calls wait inside each other"),
+            )
+        })?;
+        let counts = shared.counts.clone();
+        if counts.live.fetch_add(1, Ordering::AcqRel) >= limit {
+            counts.live.fetch_sub(1, Ordering::AcqRel);
+            return Err(TaskError::new(
+                ErrorKind::Limit,
+                format!(
+                    "{limit} sandboxes live at once, which is the limit: calls wait inside each other too deeply; raise it with `--max-sandboxes` (and the kernel's `vm.max_map_count`)"
+                ),
+            ));
+        }
+        let free = &counts.free_slots;
+        let in_pool = poolable
+            && free
+                .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| n.checked_sub(1))
+                .is_ok();
+        if !in_pool {
+            counts.outside.fetch_add(1, Ordering::Relaxed);
+        }
+        Ok(Self {
+            counts,
+            in_pool,
+            _charge: charge,
+        })
+    }
+
+    /// The pool had no slot in spite of the permit; its owner goes outside.
+    pub(super) fn leave_pool(&mut self) {
+        if std::mem::replace(&mut self.in_pool, false) {
+            self.counts.free_slots.fetch_add(1, Ordering::AcqRel);
+            self.counts.outside.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Drop for Permit {
+    fn drop(&mut self) {
+        if self.in_pool {
+            self.counts.free_slots.fetch_add(1, Ordering::AcqRel);
+        }
+        self.counts.live.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
+/// The settings of both engines; code compiled for one loads into the other.
+fn config(pool_size: Option<u32>) -> Config {
+    let features = super::inspect::features();
+    let mut config = Config::new();
+    config
+        .wasm_features(wasmtime::WasmFeatures::all().difference(features), false)
+        .wasm_features(features, true)
+        .epoch_interruption(true)
+        .wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES))
+        .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable)
+        .max_wasm_stack(WASM_STACK)
+        .async_stack_size(FIBER_STACK);
+    if let Some(size) = pool_size {
+        let mut pool = PoolingAllocationConfig::default();
+        pool.total_core_instances(size)
+            .total_memories(size)
+            .total_tables(size)
+            .total_stacks(size)
+            .max_memories_per_module(1)
+            .max_tables_per_module(1)
+            .linear_memory_keep_resident(KEEP_RESIDENT)
+            .table_elements(TABLE_ELEMENTS)
+            // Whole tables are rewritten, up to their size.
+            .table_keep_resident(TABLE_ELEMENTS * size_of::<usize>())
+            // Wasmtime's page scan passes over pages that are not present just then, which the next guest would see.
+            .pagemap_scan(Enabled::No);
+        config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
+    }
+    config
+}
+
+/// A hasher that feeds blake3, so that the fingerprint is the same in each process.
+struct Fingerprint(blake3::Hasher);
+
+impl std::hash::Hasher for Fingerprint {
+    fn finish(&self) -> u64 {
+        0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        self.0.update(bytes);
+    }
+}
+
+fn fingerprint(engine: &Engine) -> String {
+    use std::hash::Hash as _;
+    let mut hasher = Fingerprint(blake3::Hasher::new());
+    engine.precompile_compatibility_hash().hash(&mut hasher);
+    hasher.0.finalize().to_hex()[..16].to_owned()
+}
+
+/// A value that is made on first use and may fail to be made.
+pub(super) type Lazy<T> = OnceLock<Result<T, String>>;

@@ -1,0 +1,173 @@
+//! `spawn` and what else a call does about calls: cancel, sleep, its own context.
+
+use bytes::Bytes;
+use wasmtime::Caller;
+use wrun_abi::{
+    CANCEL_KEEP_CHILDREN, CallKind, Status,
+    call::{Arg as RawArg, Call, Calls, handles},
+};
+
+use super::{
+    Answer, MAX_ITEMS, Stop, encode, error, handle_range, large, memory_and_state, now, range,
+    small, timeout, value,
+};
+use crate::{
+    sandbox::{HostServices, instance::State},
+    store::Resource,
+    types::{Arg, CallSpec, ErrorKind, Target, ValueData},
+};
+
+const SPAWN: &str = "spawn";
+
+pub(super) fn spawn<S: HostServices>(
+    mut caller: Caller<'_, State<S>>,
+    ptr: u32,
+    len: u32,
+    out: u32,
+    cap: u32,
+) -> Answer<'_, i32> {
+    let specs = match decode(&mut caller, ptr, len, out, cap) {
+        Ok(specs) => specs,
+        Err(stop) => return now(encode(Err(stop))),
+    };
+    Box::new(async move {
+        let submitted = caller.data_mut().services.submit(specs).await;
+        let (memory, state) = memory_and_state(&mut caller, SPAWN)?;
+        let target = handle_range(memory, SPAWN, out, cap)?;
+        let result = match submitted {
+            Err(error) => Err(state.refused(error)),
+            Ok(resources) if resources.len() > large(cap) => {
+                let n = resources.len();
+                Err(state.bad_argument(format!(
+                    "`spawn`: {n} handles and room for {cap}; the calls run all the same"
+                )))
+            }
+            Ok(resources) => value::insert_all(state, resources, &mut memory[target]),
+        };
+        encode(result)
+    })
+}
+
+/// Copies the calls out of guest memory.
+fn decode<S: HostServices>(
+    caller: &mut Caller<'_, State<S>>,
+    ptr: u32,
+    len: u32,
+    out: u32,
+    cap: u32,
+) -> Result<Vec<CallSpec<Resource>>, Stop> {
+    let (memory, state) = memory_and_state(caller, SPAWN)?;
+    handle_range(memory, SPAWN, out, cap)?;
+    let buffer = &memory[range(memory, SPAWN, ptr, len)?];
+    let mut specs = Vec::new();
+    let mut items = 0;
+    for call in Calls::new(buffer) {
+        let call =
+            call.map_err(|e| state.bad_argument(format!("`spawn`: call {}: {e}", specs.len())))?;
+        items += 1 + call.args.len() + call.args.iter().map(references).sum::<usize>();
+        if items > MAX_ITEMS {
+            let message =
+                format!("`spawn`: more than {MAX_ITEMS} calls, arguments and references at once");
+            return Err(state.stop(Status::Limit, ErrorKind::Limit, message));
+        }
+        specs.push(spec(state, call)?);
+    }
+    if specs.is_empty() {
+        return Err(state.bad_argument("`spawn`: no calls"));
+    }
+    if specs.len() > large(cap) {
+        return Err(state.bad_argument(format!(
+            "`spawn`: {} calls and room for {cap} handles",
+            specs.len()
+        )));
+    }
+    match state.handles.reserve(specs.len()) {
+        Ok(()) => Ok(specs),
+        Err(e) => Err(state.stop(Status::Limit, ErrorKind::Limit, e.to_string())),
+    }
+}
+
+fn references(arg: &RawArg<'_>) -> usize {
+    match arg {
+        RawArg::Value { refs, .. } => refs.len() / 4,
+        RawArg::Object(_) => 0,
+    }
+}
+
+fn spec<S>(state: &mut State<S>, call: Call<'_>) -> Result<CallSpec<Resource>, Stop> {
+    let target = match call.kind {
+        CallKind::Task => Target::Task(call.name.into()),
+        CallKind::Constructor => Target::Constructor(call.name.into()),
+        CallKind::Method => match state.handles.actor(call.actor) {
+            Some(actor) => Target::Method(actor.clone(), call.name.into()),
+            None => return Err(state.bad_handle(SPAWN, call.actor, "an actor")),
+        },
+    };
+    let mut args = Vec::with_capacity(call.args.len());
+    for arg in call.args {
+        args.push(match arg {
+            RawArg::Value { bytes, refs } => {
+                value::check_size(state, SPAWN, small(bytes.len()), refs.len() / 4)?;
+                let refs = value::resolve(state, SPAWN, handles(refs))?;
+                Arg::Value(ValueData {
+                    bytes: Bytes::copy_from_slice(bytes),
+                    refs,
+                })
+            }
+            RawArg::Object(handle) => match state.handles.object(handle) {
+                Some(object) => Arg::Object(Resource::Object(object.clone())),
+                None => return Err(state.bad_handle(SPAWN, handle, "an object")),
+            },
+        });
+    }
+    Ok(CallSpec {
+        target,
+        args,
+        options: call.options,
+    })
+}
+
+pub(super) fn cancel<S: HostServices>(
+    mut caller: Caller<'_, State<S>>,
+    handle: u32,
+    flags: u32,
+) -> wasmtime::Result<i32> {
+    let state = caller.data_mut();
+    let result = match state.handles.get(handle).cloned() {
+        Some(of @ (Resource::Object(_) | Resource::Stream(_)))
+            if flags & !CANCEL_KEEP_CHILDREN == 0 =>
+        {
+            state
+                .services
+                .cancel(&of, flags & CANCEL_KEEP_CHILDREN != 0);
+            Ok(0)
+        }
+        Some(Resource::Object(_) | Resource::Stream(_)) => {
+            Err(state.bad_argument(format!("`cancel`: unknown flags {flags:#x}")))
+        }
+        _ => Err(state.bad_handle("cancel", handle, "an object or stream")),
+    };
+    encode(result)
+}
+
+pub(super) fn sleep<S: HostServices>(mut caller: Caller<'_, State<S>>, ns: i64) -> Answer<'_, ()> {
+    match timeout(ns) {
+        Some(time) if !time.is_zero() => Box::new(async move {
+            let state = caller.data_mut();
+            state.output.try_flush();
+            state.services.sleep(time).await;
+            Ok(())
+        }),
+        _ => now(Ok(())),
+    }
+}
+
+pub(super) fn context<S: HostServices>(
+    mut caller: Caller<'_, State<S>>,
+    ptr: u32,
+    cap: u32,
+) -> wasmtime::Result<u32> {
+    let (memory, state) = memory_and_state(&mut caller, "context")?;
+    let target = range(memory, "context", ptr, cap)?;
+    Ok(error::copy(&state.services.context(), &mut memory[target]))
+}

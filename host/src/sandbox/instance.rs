@@ -1,0 +1,459 @@
+//! A sandbox: one instance of a module, with all that belongs to it.
+//!
+//! [`Sandbox`] owns the Wasmtime store, whose data (`State`) holds the services, handles, limits, output and the call
+//! that runs. The permit (its place in the pool, its charge) is dropped after the store, by the order of the fields.
+//!
+//! Invariants: one call at a time; a sandbox is dead from the start of a call until that call has come back in order, so
+//! a call that was dropped half-way, trapped or exited leaves a dead one, which runs nothing any more.
+
+use std::{fmt, future::Future, sync::Arc};
+
+use wasmtime::{Memory, ModuleExport, Store, UpdateDeadline};
+
+use super::{
+    FunctionInfo, HostServices, LogSource, Module, Tick, WasiConfig,
+    engine::Permit,
+    fault::{Exit, explain},
+    handles::HandleTable,
+    hostcall::error::LastError,
+    limits::MemoryLimits,
+    module::Loaded,
+    output::Output,
+    wasi::Wasi,
+};
+use crate::{
+    store::Value,
+    tenant::Account,
+    types::{ErrorKind, TaskError},
+};
+
+/// What one sandbox gets.
+#[derive(Debug, Clone)]
+pub struct SandboxOptions {
+    /// Who pays.
+    pub account: Arc<Account>,
+    /// Limit of all its memories and tables together, in bytes.
+    pub memory_limit: u64,
+    /// What it gets through WASI.
+    pub wasi: Arc<WasiConfig>,
+    /// Where its output goes.
+    pub log: LogSource,
+}
+
+/// One call's arguments and what is expected of it.
+#[derive(Debug, Clone, Default)]
+pub struct CallFrame {
+    /// The arguments in order.
+    pub args: Vec<Value>,
+    /// The format byte in which results are wanted.
+    pub result_format: u8,
+    /// How many results there must be; 0 for `main`, constructors and streaming calls.
+    pub num_returns: usize,
+}
+
+/// How a call ended.
+#[derive(Debug)]
+#[must_use]
+pub struct CallEnd {
+    /// The results, as many as were wanted, or what went wrong.
+    pub outcome: Result<Vec<Value>, TaskError>,
+    /// What `proc_exit` was called with.
+    pub exit_code: Option<i32>,
+    /// The sandbox can't be used again.
+    pub dead: bool,
+}
+
+/// The data of a sandbox's store.
+pub(super) struct State<S> {
+    pub(super) services: S,
+    pub(super) limits: MemoryLimits,
+    pub(super) handles: HandleTable,
+    pub(super) memory: Option<Memory>,
+    pub(super) call: Call,
+    pub(super) last_error: LastError,
+    pub(super) output: Output,
+    pub(super) wasi: Wasi,
+}
+
+/// The call that runs.
+#[derive(Debug, Default)]
+pub(super) struct Call {
+    pub(super) args: Vec<Value>,
+    pub(super) result_format: u8,
+    pub(super) results: Vec<Option<Value>>,
+    pub(super) failure: Option<TaskError>,
+}
+
+impl From<CallFrame> for Call {
+    fn from(frame: CallFrame) -> Self {
+        let results = std::iter::repeat_with(|| None)
+            .take(frame.num_returns)
+            .collect();
+        Self {
+            args: frame.args,
+            result_format: frame.result_format,
+            results,
+            failure: None,
+        }
+    }
+}
+
+impl Call {
+    fn into_outcome(self) -> Result<Vec<Value>, TaskError> {
+        if let Some(failure) = self.failure {
+            return Err(failure);
+        }
+        let wanted = self.results.len();
+        let missing = self.results.iter().position(Option::is_none);
+        match missing {
+            None => Ok(self.results.into_iter().flatten().collect()),
+            Some(index) => Err(TaskError::new(
+                ErrorKind::BadResult,
+                format!(
+                    "the call returned without its result {} of {wanted} (`result_write` was not called)",
+                    index + 1
+                ),
+            )),
+        }
+    }
+}
+
+/// A running instance of a module.
+pub struct Sandbox<S: HostServices> {
+    // Dropped in this order: the instance first, then its place.
+    store: Store<State<S>>,
+    instance: wasmtime::Instance,
+    dead: bool,
+    module: Module<S>,
+    permit: Permit,
+}
+
+impl<S: HostServices> fmt::Debug for Sandbox<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Sandbox")
+            .field("module", &self.module)
+            .field("dead", &self.dead)
+            .field("in_pool", &self.permit.in_pool)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: HostServices> Module<S> {
+    /// Makes a fresh sandbox and runs its start function and `_initialize`.
+    ///
+    /// Dropping the future gives everything back.
+    ///
+    /// # Errors
+    /// A [`TaskError`] when a limit is in the way, or the guest's own start failed.
+    pub fn instantiate(
+        &self,
+        services: S,
+        options: SandboxOptions,
+    ) -> impl Future<Output = Result<Sandbox<S>, TaskError>> + Send + 'static {
+        make(self.clone(), services, options)
+    }
+}
+
+async fn make<S: HostServices>(
+    module: Module<S>,
+    services: S,
+    options: SandboxOptions,
+) -> Result<Sandbox<S>, TaskError> {
+    let inner = &module.0;
+    if inner.initial_bytes > options.memory_limit {
+        return Err(starts_too_big(inner.initial_bytes, options.memory_limit));
+    }
+    let mut permit = Permit::take(&inner.shared, &options.account, inner.pooled.is_some())?;
+    let limits = MemoryLimits::new(options.memory_limit, &options.account)
+        .map_err(|over| TaskError::new(ErrorKind::MemoryLimit, over.to_string()))?;
+    let state = State {
+        services,
+        limits,
+        handles: HandleTable::new(options.account),
+        memory: None,
+        call: Call::default(),
+        last_error: LastError::default(),
+        output: Output::new(options.log),
+        wasi: Wasi::new(options.wasi),
+    };
+    let (store, instance) = place(&module, state, &mut permit).await?;
+    let mut sandbox = Sandbox {
+        store,
+        instance,
+        dead: false,
+        module,
+        permit,
+    };
+    let loaded = sandbox.loaded()?;
+    let (memory, initialize) = (loaded.memory, loaded.initialize);
+    if let Some(export) = memory {
+        let memory = sandbox
+            .instance
+            .get_module_export(&mut sandbox.store, &export);
+        sandbox.store.data_mut().memory = memory.and_then(wasmtime::Extern::into_memory);
+    }
+    if let Some(initialize) = initialize.filter(|_| !sandbox.module.is_command()) {
+        let end = sandbox.run(initialize, CallFrame::default()).await;
+        end.outcome?;
+        if end.dead {
+            return Err(TaskError::new(
+                ErrorKind::Trap,
+                "the guest exited in `_initialize`",
+            ));
+        }
+    }
+    Ok(sandbox)
+}
+
+fn starts_too_big(bytes: u64, limit: u64) -> TaskError {
+    TaskError::new(
+        ErrorKind::MemoryLimit,
+        format!(
+            "the module starts with {} of memory and the limit is {}; raise it with `--memory-limit` or the call option `memory`",
+            super::limits::size(bytes),
+            super::limits::size(limit),
+        ),
+    )
+}
+
+/// Instantiates in the pool if the permit says so, else, or when the pool is full all the same, outside.
+async fn place<S: HostServices>(
+    module: &Module<S>,
+    mut state: State<S>,
+    permit: &mut Permit,
+) -> Result<(Store<State<S>>, wasmtime::Instance), TaskError> {
+    if let Some(pooled) = module.0.pooled.as_ref().filter(|_| permit.in_pool) {
+        let mut store = new_store(pooled, state);
+        match pooled.pre.instantiate_async(&mut store).await {
+            Ok(instance) => return Ok((store, instance)),
+            Err(e) if e.is::<wasmtime::PoolConcurrencyLimitError>() => {
+                state = store.into_data();
+                permit.leave_pool();
+            }
+            Err(e) => return Err(start_failed(store, e).await),
+        }
+    }
+    let outside = module
+        .0
+        .outside()
+        .map_err(|e| TaskError::new(ErrorKind::System, e))?;
+    let mut store = new_store(outside, state);
+    match outside.pre.instantiate_async(&mut store).await {
+        Ok(instance) => Ok((store, instance)),
+        Err(e) => Err(start_failed(store, e).await),
+    }
+}
+
+fn new_store<S: HostServices>(loaded: &Loaded<S>, state: State<S>) -> Store<State<S>> {
+    let mut store = Store::new(loaded.pre.module().engine(), state);
+    store.limiter(|state| &mut state.limits);
+    store.set_epoch_deadline(1);
+    store.epoch_deadline_callback(|mut store| {
+        let state = store.data_mut();
+        state.output.try_flush();
+        Ok(match state.services.tick() {
+            Tick::Continue => UpdateDeadline::Continue(1),
+            Tick::Yield => UpdateDeadline::Yield(1),
+        })
+    });
+    store
+}
+
+/// The error of a start that failed: the guest's start function, or the host had no room for the instance.
+async fn start_failed<S: HostServices>(
+    mut store: Store<State<S>>,
+    error: wasmtime::Error,
+) -> TaskError {
+    let guests_fault =
+        error.is::<wasmtime::Trap>() || error.is::<Exit>() || error.is::<super::fault::Violation>();
+    let state = store.data_mut();
+    let refusal = state.limits.refused().cloned();
+    let end = match refusal {
+        Some(refusal) if !guests_fault => refusal.error(),
+        _ if guests_fault => state.finish(Err(error)).outcome.err().unwrap_or_else(|| {
+            TaskError::new(ErrorKind::Trap, "the guest exited in its start function")
+        }),
+        _ => TaskError::new(
+            ErrorKind::System,
+            format!("the sandbox could not be made: {error:#}"),
+        ),
+    };
+    state.output.flush().await;
+    end
+}
+
+impl<S: HostServices> State<S> {
+    fn begin(&mut self, frame: CallFrame) {
+        self.call = frame.into();
+        self.limits.begin();
+        self.last_error = LastError::default();
+    }
+
+    /// What became of the call that ran.
+    fn finish(&mut self, result: wasmtime::Result<()>) -> CallEnd {
+        let mut call = std::mem::take(&mut self.call);
+        let refused = self.limits.refused();
+        if let (Some(refusal), Some(failure)) = (refused, &mut call.failure)
+            && failure.kind == ErrorKind::Panic
+            && result.is_err()
+        {
+            let mut error = refusal.error();
+            error.message = format!("{} (the guest said: {})", error.message, failure.message);
+            error.backtrace = std::mem::take(&mut failure.backtrace);
+            *failure = error;
+        }
+        let mut end = match result {
+            Ok(()) => CallEnd {
+                outcome: call.into_outcome(),
+                exit_code: None,
+                dead: false,
+            },
+            Err(error) => match error.downcast_ref::<Exit>() {
+                Some(Exit(0)) => CallEnd {
+                    outcome: call.into_outcome(),
+                    exit_code: Some(0),
+                    dead: true,
+                },
+                Some(Exit(code)) => {
+                    let exited = || {
+                        TaskError::new(ErrorKind::Application, format!("exited with code {code}"))
+                    };
+                    let outcome = Err(call.failure.unwrap_or_else(exited));
+                    CallEnd {
+                        outcome,
+                        exit_code: Some(*code),
+                        dead: true,
+                    }
+                }
+                None => {
+                    let outcome = Err(call.failure.unwrap_or_else(|| explain(&error, refused)));
+                    CallEnd {
+                        outcome,
+                        exit_code: None,
+                        dead: true,
+                    }
+                }
+            },
+        };
+        if let Some(problem) = self.wasi.take_problem() {
+            end.outcome = Err(TaskError::new(ErrorKind::System, problem));
+        }
+        end
+    }
+}
+
+impl<S: HostServices> Sandbox<S> {
+    fn loaded(&self) -> Result<&Loaded<S>, TaskError> {
+        match &self.module.0.pooled {
+            Some(pooled) if self.permit.in_pool => Ok(pooled),
+            _ => self
+                .module
+                .0
+                .outside()
+                .map_err(|e| TaskError::new(ErrorKind::System, e)),
+        }
+    }
+
+    /// Runs a function of the module's manifest.
+    ///
+    /// The results of a streaming call come through [`HostServices::yield_item`]. Dropping the future ends the call at
+    /// once and leaves a dead sandbox.
+    pub async fn call(&mut self, function: &FunctionInfo, frame: CallFrame) -> CallEnd {
+        let export = match self.loaded() {
+            Ok(loaded) => loaded.exports.get(function.export).copied(),
+            Err(error) => {
+                return CallEnd {
+                    outcome: Err(error),
+                    exit_code: None,
+                    dead: true,
+                };
+            }
+        };
+        match export {
+            Some(export) => self.run(export, frame).await,
+            None => {
+                let error = TaskError::new(
+                    ErrorKind::NotFound,
+                    format!("`{}` is not in this module", function.name),
+                );
+                CallEnd {
+                    outcome: Err(error),
+                    exit_code: None,
+                    dead: self.dead,
+                }
+            }
+        }
+    }
+
+    async fn run(&mut self, export: ModuleExport, frame: CallFrame) -> CallEnd {
+        if self.dead {
+            let error = TaskError::new(
+                ErrorKind::ActorDied,
+                "the sandbox is dead: an earlier call trapped, exited or was dropped",
+            );
+            return CallEnd {
+                outcome: Err(error),
+                exit_code: None,
+                dead: true,
+            };
+        }
+        self.dead = true;
+        self.store.set_epoch_deadline(1);
+        self.store.data_mut().begin(frame);
+        let result = self.invoke(export).await;
+        let state = self.store.data_mut();
+        let end = state.finish(result);
+        state.output.end_lines();
+        state.output.flush().await;
+        self.dead = end.dead;
+        end
+    }
+
+    async fn invoke(&mut self, export: ModuleExport) -> wasmtime::Result<()> {
+        let function = self
+            .instance
+            .get_module_export(&mut self.store, &export)
+            .and_then(wasmtime::Extern::into_func);
+        let function =
+            function.ok_or_else(|| wasmtime::Error::msg("the export is not a function"))?;
+        function
+            .typed::<(), ()>(&self.store)?
+            .call_async(&mut self.store, ())
+            .await
+    }
+
+    /// The services it was made with.
+    #[must_use]
+    pub fn services(&self) -> &S {
+        &self.store.data().services
+    }
+
+    /// The services it was made with.
+    pub fn services_mut(&mut self) -> &mut S {
+        &mut self.store.data_mut().services
+    }
+
+    /// Bytes of its memories and tables now.
+    #[must_use]
+    pub fn memory_bytes(&self) -> u64 {
+        self.store.data().limits.bytes()
+    }
+
+    /// Whether it came from the pool.
+    #[must_use]
+    pub fn in_pool(&self) -> bool {
+        self.permit.in_pool
+    }
+
+    /// Whether it can run nothing any more.
+    #[must_use]
+    pub fn is_dead(&self) -> bool {
+        self.dead
+    }
+
+    /// The module it runs.
+    #[must_use]
+    pub fn module(&self) -> &Module<S> {
+        &self.module
+    }
+}

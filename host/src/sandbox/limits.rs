@@ -1,0 +1,153 @@
+//! The memory limit of one sandbox: all its memories and tables together.
+//!
+//! [`MemoryLimits`] is asked by Wasmtime before each growth, the first sizes included. What it allows is charged to the
+//! account until the sandbox is dropped; what it refuses it remembers, so that a guest that then gives up is told why.
+
+use std::sync::Arc;
+
+use crate::{
+    tenant::{Account, Charge, OverLimit, Resource},
+    types::{ErrorKind, TaskError},
+};
+
+/// What a table's element takes in the host.
+const TABLE_ELEMENT_BYTES: u64 = 8;
+
+#[derive(Debug)]
+pub(super) struct MemoryLimits {
+    limit: u64,
+    charge: Charge,
+    /// The last growth that was allowed, given back if it fails all the same.
+    last: u64,
+    refused: Option<Refusal>,
+}
+
+/// A growth that was not allowed.
+#[derive(Debug, Clone)]
+pub(super) struct Refusal {
+    wanted: u64,
+    limit: u64,
+    over: Option<OverLimit>,
+}
+
+impl Refusal {
+    /// The error of a sandbox that could not go on without that memory.
+    pub(super) fn error(&self) -> TaskError {
+        let message = match &self.over {
+            None => format!(
+                "out of memory: the sandbox wanted {} of memory and its limit is {}; raise it with `--memory-limit` or the call option `memory`",
+                size(self.wanted),
+                size(self.limit),
+            ),
+            Some(over) => format!(
+                "out of memory: the sandbox wanted {} of memory; {over}",
+                size(self.wanted)
+            ),
+        };
+        TaskError::new(ErrorKind::MemoryLimit, message)
+    }
+}
+
+/// Bytes for people.
+pub(super) fn size(bytes: u64) -> String {
+    match bytes {
+        n if n >= 1 << 20 && n % (1 << 20) == 0 => format!("{} MiB", n >> 20),
+        n if n >= 1 << 10 && n % (1 << 10) == 0 => format!("{} KiB", n >> 10),
+        n => format!("{n} bytes"),
+    }
+}
+
+impl MemoryLimits {
+    pub(super) fn new(limit: u64, account: &Arc<Account>) -> Result<Self, OverLimit> {
+        let charge = account.charge(Resource::SandboxBytes, 0)?;
+        Ok(Self {
+            limit,
+            charge,
+            last: 0,
+            refused: None,
+        })
+    }
+
+    /// Bytes of all memories and tables now.
+    pub(super) fn bytes(&self) -> u64 {
+        self.charge.amount()
+    }
+
+    /// Forgets earlier refusals: a new call begins.
+    pub(super) fn begin(&mut self) {
+        self.refused = None;
+    }
+
+    /// The last refusal of this call.
+    pub(super) fn refused(&self) -> Option<&Refusal> {
+        self.refused.as_ref()
+    }
+
+    fn grow(&mut self, current: usize, desired: usize, element: u64) -> bool {
+        let bytes = |n: usize| u64::try_from(n).unwrap_or(u64::MAX).saturating_mul(element);
+        let more = bytes(desired).saturating_sub(bytes(current));
+        let wanted = self.bytes().saturating_add(more);
+        let refusal = if wanted > self.limit {
+            Refusal {
+                wanted,
+                limit: self.limit,
+                over: None,
+            }
+        } else if let Err(over) = self.charge.grow(more) {
+            Refusal {
+                wanted,
+                limit: self.limit,
+                over: Some(over),
+            }
+        } else {
+            self.last = more;
+            return true;
+        };
+        self.refused = Some(refusal);
+        false
+    }
+
+    fn failed(&mut self) {
+        self.charge.shrink(std::mem::take(&mut self.last));
+    }
+}
+
+impl wasmtime::ResourceLimiter for MemoryLimits {
+    fn memory_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        // The module's own maximum is not our limit: the growth fails, and the guest knows why.
+        Ok(maximum.is_none_or(|maximum| desired <= maximum) && self.grow(current, desired, 1))
+    }
+
+    fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.failed();
+        Ok(())
+    }
+
+    fn table_growing(
+        &mut self,
+        current: usize,
+        desired: usize,
+        maximum: Option<usize>,
+    ) -> wasmtime::Result<bool> {
+        Ok(maximum.is_none_or(|maximum| desired <= maximum)
+            && self.grow(current, desired, TABLE_ELEMENT_BYTES))
+    }
+
+    fn table_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {
+        self.failed();
+        Ok(())
+    }
+
+    fn instances(&self) -> usize {
+        1
+    }
+
+    fn memories(&self) -> usize {
+        1
+    }
+}

@@ -1,0 +1,231 @@
+//! Modules: checked, compiled, loaded into the pool's engine and, when first needed there, into the other.
+//!
+//! [`Module`] is a cheap clone of one `Inner`. Modules with the same bytes share it while any of them lives, so that the
+//! pool finds its slots warm. All look-ups by name happen when a module is loaded; making a sandbox uses indices.
+
+use std::{fmt, sync::Arc};
+
+use wasmtime::{InstancePre, ModuleExport};
+
+use super::{
+    HostServices, LoadProblem, Manifest,
+    engine::{Host, Lazy, Shared},
+    inspect::{Scan, binary},
+    instance::State,
+    precompiled::Artifact,
+};
+
+/// A module loaded into one engine.
+pub(super) struct Loaded<S: HostServices> {
+    module: wasmtime::Module,
+    pub(super) pre: InstancePre<State<S>>,
+    pub(super) memory: Option<ModuleExport>,
+    pub(super) initialize: Option<ModuleExport>,
+    /// The manifest's exports, by their index there.
+    pub(super) exports: Vec<ModuleExport>,
+}
+
+pub(super) struct Inner<S: HostServices> {
+    pub(super) shared: Arc<Shared<S>>,
+    hash: blake3::Hash,
+    size: usize,
+    manifest: Manifest,
+    is_command: bool,
+    /// Bytes of memory and tables that each sandbox starts with.
+    pub(super) initial_bytes: u64,
+    /// `None` when there is no pool, or the module doesn't fit into its slots.
+    pub(super) pooled: Option<Loaded<S>>,
+    outside: Lazy<Loaded<S>>,
+}
+
+/// A compiled guest program.
+pub struct Module<S: HostServices>(pub(super) Arc<Inner<S>>);
+
+impl<S: HostServices> Clone for Module<S> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<S: HostServices> fmt::Debug for Module<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Module")
+            .field("hash", &self.0.hash)
+            .field("size", &self.0.size)
+            .finish_non_exhaustive()
+    }
+}
+
+impl<S: HostServices> Module<S> {
+    /// blake3 of its bytes.
+    #[must_use]
+    pub fn hash(&self) -> blake3::Hash {
+        self.0.hash
+    }
+
+    /// Its size in bytes, before compilation.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.size
+    }
+
+    /// What it offers.
+    #[must_use]
+    pub fn manifest(&self) -> &Manifest {
+        &self.0.manifest
+    }
+
+    /// Whether it is a plain WASI command.
+    #[must_use]
+    pub fn is_command(&self) -> bool {
+        self.0.is_command
+    }
+
+    /// Bytes of memory and tables that each of its sandboxes starts with.
+    #[must_use]
+    pub fn initial_bytes(&self) -> u64 {
+        self.0.initial_bytes
+    }
+
+    /// Whether its sandboxes can come from the pool.
+    #[must_use]
+    pub fn fits_pool(&self) -> bool {
+        self.0.pooled.is_some()
+    }
+}
+
+impl<S: HostServices> Inner<S> {
+    /// The module for allocation on demand.
+    pub(super) fn outside(&self) -> Result<&Loaded<S>, String> {
+        let loaded = self.outside.get_or_init(|| {
+            let pooled = self.pooled.as_ref().ok_or("the module is loaded nowhere")?;
+            let artifact = Artifact::of(&pooled.module).map_err(|e| format!("{e:#}"))?;
+            load(&self.shared.on_demand, &artifact, &self.manifest).map_err(|e| format!("{e:#}"))
+        });
+        loaded.as_ref().map_err(Clone::clone)
+    }
+}
+
+/// Checks, compiles and loads.
+pub(super) fn compile<S: HostServices>(
+    shared: &Arc<Shared<S>>,
+    bytes: &[u8],
+) -> Result<Module<S>, LoadProblem> {
+    let limit = shared.options.max_module_size;
+    let too_big = |size: usize| {
+        if size > limit {
+            Err(LoadProblem::TooBig { size, limit })
+        } else {
+            Ok(())
+        }
+    };
+    too_big(bytes.len())?;
+    let wasm = binary(bytes)?;
+    too_big(wasm.len())?;
+    let hash = blake3::hash(&wasm);
+    let known = || {
+        shared
+            .modules
+            .lock()
+            .get(&hash)
+            .and_then(std::sync::Weak::upgrade)
+            .map(Module)
+    };
+    if let Some(module) = known() {
+        return Ok(module);
+    }
+    let scan = Scan::new(&wasm)?;
+    let manifest = scan.manifest()?;
+    scan.check_exports(&manifest)?;
+    scan.check_imports()?;
+    let _one_at_a_time = shared.compiling.lock();
+    if let Some(module) = known() {
+        return Ok(module);
+    }
+    let inner = build(shared, &wasm, hash, &scan, manifest)?;
+    let mut modules = shared.modules.lock();
+    modules.retain(|_, module| module.strong_count() > 0);
+    modules.insert(hash, Arc::downgrade(&inner));
+    Ok(Module(inner))
+}
+
+fn build<S: HostServices>(
+    shared: &Arc<Shared<S>>,
+    wasm: &[u8],
+    hash: blake3::Hash,
+    scan: &Scan,
+    manifest: Manifest,
+) -> Result<Arc<Inner<S>>, LoadProblem> {
+    let failed = |e: wasmtime::Error| LoadProblem::Compile(format!("{e:#}"));
+    let key = format!("{}-{}", hash.to_hex(), shared.fingerprint);
+    let cached = shared.cache.read(&key);
+    let from_cache = cached
+        .as_ref()
+        .and_then(|artifact| place(shared, artifact, &manifest).ok());
+    let (pooled, outside) = match from_cache {
+        Some(placed) => placed,
+        None => {
+            let artifact = Artifact::compile(&shared.on_demand.engine, wasm).map_err(failed)?;
+            shared.cache.write(&key, &artifact);
+            place(shared, &artifact, &manifest).map_err(failed)?
+        }
+    };
+    Ok(Arc::new(Inner {
+        shared: shared.clone(),
+        hash,
+        size: wasm.len(),
+        is_command: scan.is_command(),
+        initial_bytes: scan
+            .memory
+            .map_or(0, |memory| memory.initial)
+            .saturating_add(scan.table_bytes),
+        manifest,
+        pooled,
+        outside,
+    }))
+}
+
+type Placed<S> = (Option<Loaded<S>>, Lazy<Loaded<S>>);
+
+/// Loads into the pool's engine, or into the other one when there is no pool or the module doesn't fit into a slot.
+fn place<S: HostServices>(
+    shared: &Shared<S>,
+    artifact: &Artifact,
+    manifest: &Manifest,
+) -> wasmtime::Result<Placed<S>> {
+    if let Some(pool) = &shared.pool
+        && let Ok(loaded) = load(pool, artifact, manifest)
+    {
+        return Ok((Some(loaded), Lazy::new()));
+    }
+    Ok((
+        None,
+        Lazy::from(Ok(load(&shared.on_demand, artifact, manifest)?)),
+    ))
+}
+
+fn load<S: HostServices>(
+    host: &Host<S>,
+    artifact: &Artifact,
+    manifest: &Manifest,
+) -> wasmtime::Result<Loaded<S>> {
+    let module = artifact.load(&host.engine)?;
+    let pre = host.linker.instantiate_pre(&module)?;
+    let export = |name: &str| module.get_export_index(name);
+    let exports = manifest.exports().iter().map(|name| {
+        export(name).ok_or_else(|| wasmtime::Error::msg(format!("the export `{name}` is missing")))
+    });
+    let exports = exports.collect::<wasmtime::Result<Vec<_>>>()?;
+    let is_memory = matches!(
+        module.get_export("memory"),
+        Some(wasmtime::ExternType::Memory(_))
+    );
+    let memory = export("memory").filter(|_| is_memory);
+    Ok(Loaded {
+        memory,
+        initialize: export("_initialize"),
+        exports,
+        pre,
+        module,
+    })
+}

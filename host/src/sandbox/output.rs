@@ -1,0 +1,161 @@
+//! A guest's standard output and error: split into lines and sent on.
+//!
+//! Complete lines are collected and sent in batches: when enough came together, on each tick, before the guest waits for
+//! something, and when its call ends. So many short lines cost one wake-up of the reader. When the channel is full the
+//! guest waits in its write; when nobody listens any more its output is thrown away.
+
+use std::sync::Arc;
+
+use bytes::BytesMut;
+use tokio::sync::mpsc::{Sender, error::TrySendError};
+
+use crate::types::{LogLine, LogStream, TaskId};
+
+/// Longer lines are sent in pieces.
+const MAX_PIECE: usize = 8 << 10;
+/// So many collected lines are sent at once.
+const BATCH_LINES: usize = 128;
+/// So many collected bytes are sent at once.
+const BATCH_BYTES: usize = 64 << 10;
+/// So many bytes of short lines share an allocation.
+const SHARED_BYTES: usize = 1 << 10;
+
+/// Whose output it is and where it goes.
+#[derive(Debug, Clone)]
+pub struct LogSource {
+    /// The call that prints; for an actor its constructor's.
+    pub task: TaskId,
+    /// That call's name.
+    pub name: Arc<str>,
+    /// Takes the lines; a closed one throws them away.
+    pub sender: Sender<LogLine>,
+}
+
+#[derive(Debug)]
+struct Partial {
+    stream: LogStream,
+    text: BytesMut,
+    starts_line: bool,
+}
+
+#[derive(Debug)]
+pub(super) struct Output {
+    source: LogSource,
+    partial: [Partial; 2],
+    lines: Vec<LogLine>,
+    bytes: usize,
+}
+
+impl Output {
+    pub(super) fn new(source: LogSource) -> Self {
+        let partial = |stream| Partial {
+            stream,
+            text: BytesMut::new(),
+            starts_line: true,
+        };
+        let partial = [partial(LogStream::Stdout), partial(LogStream::Stderr)];
+        Self {
+            source,
+            partial,
+            lines: Vec::new(),
+            bytes: 0,
+        }
+    }
+
+    /// Takes a write; [`must_flush`](Self::must_flush) then tells whether the guest has to wait.
+    pub(super) fn write(&mut self, stream: LogStream, mut text: &[u8]) {
+        if self.source.sender.is_closed() {
+            return;
+        }
+        while !text.is_empty() {
+            let partial = &mut self.partial[usize::from(stream == LogStream::Stderr)];
+            let room = MAX_PIECE - partial.text.len();
+            let (piece, complete) = match text.iter().take(room).position(|b| *b == b'\n') {
+                Some(end) => (end + 1, true),
+                None => (room.min(text.len()), text.len() >= room),
+            };
+            if partial.text.capacity() - partial.text.len() < piece {
+                // Many short lines share one allocation.
+                partial.text.reserve(piece.max(SHARED_BYTES));
+            }
+            partial.text.extend_from_slice(&text[..piece]);
+            text = &text[piece..];
+            if complete {
+                self.take(stream);
+            }
+        }
+    }
+
+    /// Moves an unfinished line to the collected ones.
+    fn take(&mut self, stream: LogStream) {
+        let partial = &mut self.partial[usize::from(stream == LogStream::Stderr)];
+        if partial.text.is_empty() {
+            return;
+        }
+        let text = partial.text.split().freeze();
+        let starts_line = std::mem::replace(&mut partial.starts_line, text.ends_with(b"\n"));
+        self.bytes += text.len();
+        let (task, name) = (self.source.task, self.source.name.clone());
+        self.lines.push(LogLine {
+            task,
+            name,
+            stream: partial.stream,
+            text,
+            starts_line,
+        });
+    }
+
+    /// Whether the guest has to wait until lines were sent.
+    pub(super) fn must_flush(&self) -> bool {
+        self.lines.len() >= BATCH_LINES || self.bytes >= BATCH_BYTES
+    }
+
+    /// Sends what there is room for.
+    pub(super) fn try_flush(&mut self) {
+        if self.lines.is_empty() {
+            return;
+        }
+        let mut lines = std::mem::take(&mut self.lines).into_iter();
+        for line in lines.by_ref() {
+            match self.source.sender.try_send(line) {
+                Ok(()) | Err(TrySendError::Closed(_)) => {}
+                Err(TrySendError::Full(line)) => {
+                    self.lines.push(line);
+                    break;
+                }
+            }
+        }
+        self.lines.extend(lines);
+        self.bytes = self.lines.iter().map(|line| line.text.len()).sum();
+    }
+
+    /// Sends all complete lines; waits for room.
+    pub(super) async fn flush(&mut self) {
+        self.try_flush();
+        while !self.lines.is_empty() {
+            let Ok(permit) = self.source.sender.reserve().await else {
+                self.lines.clear();
+                break;
+            };
+            permit.send(self.lines.remove(0));
+            self.try_flush();
+        }
+        self.bytes = 0;
+    }
+
+    /// Unfinished lines count as lines now: the call ended.
+    pub(super) fn end_lines(&mut self) {
+        for stream in [LogStream::Stdout, LogStream::Stderr] {
+            self.take(stream);
+            self.partial[usize::from(stream == LogStream::Stderr)].starts_line = true;
+        }
+    }
+}
+
+impl Drop for Output {
+    /// A cancelled call: what it printed is sent if there is room.
+    fn drop(&mut self) {
+        self.end_lines();
+        self.try_flush();
+    }
+}

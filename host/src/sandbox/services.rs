@@ -1,0 +1,75 @@
+//! What host functions need from the rest of the host.
+//!
+//! Host functions only decode, call one of these and encode the answer. The node implements it for real calls; the
+//! tests of this module implement it without a scheduler.
+
+use std::{future::Future, time::Duration};
+
+use bytes::Bytes;
+use wrun_abi::StopMode;
+
+use crate::{
+    store::{ObjectRef, Resource, Value, Waiting},
+    types::{CallSpec, TaskError},
+};
+
+/// What a tick of the clock means for a running guest.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Tick {
+    /// Go on.
+    Continue,
+    /// Suspend: others wait for the worker, or the call is to be dropped.
+    Yield,
+}
+
+/// Services for one sandbox.
+///
+/// Each future may suspend the guest; dropping one (the call was cancelled) leaves nothing half done.
+pub trait HostServices: Send + Sized + 'static {
+    /// Submits calls, all or none, and gives what their handles name, call by call; may wait for queue room.
+    fn submit(
+        &mut self,
+        calls: Vec<CallSpec<Resource>>,
+    ) -> impl Future<Output = Result<Vec<Resource>, TaskError>> + Send;
+
+    /// Makes a value, charged to the store; may wait for room in it.
+    fn value(
+        &mut self,
+        bytes: Bytes,
+        refs: Vec<Resource>,
+    ) -> impl Future<Output = Result<Value, TaskError>> + Send;
+
+    /// Stores a value as an object.
+    fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError>;
+
+    /// Adds an item to the call's stream; may wait until it is read.
+    fn yield_item(&mut self, value: Value) -> impl Future<Output = Result<(), TaskError>> + Send;
+
+    /// Waits without a slot; `false` when the time is over first.
+    fn wait(
+        &mut self,
+        waiting: Waiting,
+        timeout: Option<Duration>,
+    ) -> impl Future<Output = bool> + Send;
+
+    /// Sleeps, keeping the slot.
+    fn sleep(&mut self, time: Duration) -> impl Future<Output = ()> + Send;
+
+    /// Cancels the call that makes this object or stream.
+    fn cancel(&mut self, of: &Resource, keep_children: bool);
+
+    /// The call's context as JSON (`ABI.md`, "Context").
+    fn context(&mut self) -> Vec<u8>;
+
+    /// The actor whose constructor or method this is.
+    fn actor_self(&self) -> Option<Resource>;
+
+    /// The actor registered under `name`.
+    fn actor_get(&self, name: &str) -> Option<Resource>;
+
+    /// Stops an actor.
+    fn actor_stop(&mut self, actor: &Resource, mode: StopMode) -> Result<(), TaskError>;
+
+    /// Called about every 10 ms while the guest runs.
+    fn tick(&mut self) -> Tick;
+}

@@ -1,0 +1,131 @@
+//! An object: an outcome that is set once, and who waits for it.
+
+use std::{
+    fmt,
+    sync::{Arc, OnceLock, Weak},
+};
+
+use parking_lot::Mutex;
+
+use super::{Value, wait::Interest};
+use crate::types::{ObjectId, TaskError};
+
+/// What became of an object.
+pub type Outcome = Result<Value, Arc<TaskError>>;
+
+struct Object {
+    id: ObjectId,
+    outcome: OnceLock<Outcome>,
+    interests: Mutex<Vec<Interest>>,
+}
+
+/// A counted reference to an object.
+#[derive(Clone)]
+pub struct ObjectRef(Arc<Object>);
+
+/// A reference to an object that doesn't keep it.
+#[derive(Debug, Clone)]
+pub struct WeakObject(Weak<Object>);
+
+impl fmt::Debug for Object {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Object({})", self.id)
+    }
+}
+
+impl fmt::Debug for ObjectRef {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ObjectRef({})", self.0.id)
+    }
+}
+
+impl PartialEq for ObjectRef {
+    fn eq(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for ObjectRef {}
+
+impl ObjectRef {
+    /// An object that is to come.
+    #[must_use]
+    pub fn pending(id: ObjectId) -> Self {
+        Self(Arc::new(Object {
+            id,
+            outcome: OnceLock::new(),
+            interests: Mutex::default(),
+        }))
+    }
+
+    /// An object that is there already.
+    #[must_use]
+    pub fn ready(id: ObjectId, outcome: Outcome) -> Self {
+        Self(Arc::new(Object {
+            id,
+            outcome: OnceLock::from(outcome),
+            interests: Mutex::default(),
+        }))
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        self.0.id
+    }
+
+    /// What became of it, if it is there.
+    #[must_use]
+    pub fn outcome(&self) -> Option<&Outcome> {
+        self.0.outcome.get()
+    }
+
+    /// Sets the outcome and wakes who waits; `false` (and nothing happens) if there was one already.
+    pub fn complete(&self, outcome: Outcome) -> bool {
+        let failed = outcome.is_err();
+        if self.0.outcome.set(outcome).is_err() {
+            return false;
+        }
+        // Whoever registers from now on sees the outcome under the lock; who registered before is in the list.
+        let interests = std::mem::take(&mut *self.0.interests.lock());
+        for interest in interests {
+            interest.notify(failed);
+        }
+        true
+    }
+
+    /// Registers `interest`, or gives it back if the outcome is there.
+    pub(super) fn register(&self, interest: Interest) -> Result<(), Interest> {
+        let mut interests = self.0.interests.lock();
+        if self.0.outcome.get().is_some() {
+            return Err(interest);
+        }
+        Interest::add(&mut interests, interest);
+        Ok(())
+    }
+
+    #[cfg(test)]
+    pub(super) fn interests(&self) -> usize {
+        self.0.interests.lock().len()
+    }
+
+    /// A reference that doesn't keep it.
+    #[must_use]
+    pub fn downgrade(&self) -> WeakObject {
+        WeakObject(Arc::downgrade(&self.0))
+    }
+
+    /// An address that tells objects apart while both are held.
+    #[must_use]
+    pub fn key(&self) -> usize {
+        Arc::as_ptr(&self.0).addr()
+    }
+}
+
+impl WeakObject {
+    /// The object, if anyone still holds it.
+    #[must_use]
+    pub fn upgrade(&self) -> Option<ObjectRef> {
+        self.0.upgrade().map(ObjectRef)
+    }
+}

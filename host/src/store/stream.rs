@@ -1,0 +1,135 @@
+//! Streams: objects that a streaming call yields one by one.
+
+use std::{collections::VecDeque, fmt, sync::Arc, task::Waker};
+
+use parking_lot::Mutex;
+
+use super::{ObjectRef, wait::Interest};
+use crate::types::ObjectId;
+
+#[derive(Default)]
+struct State {
+    items: VecDeque<ObjectRef>,
+    ended: bool,
+    interests: Vec<Interest>,
+    /// The producer, waiting for room.
+    producer: Option<Waker>,
+}
+
+/// A growing list of objects, read once.
+pub struct Stream {
+    id: ObjectId,
+    /// How many unread items make the producer wait.
+    room: usize,
+    state: Mutex<State>,
+}
+
+/// A counted reference to a stream.
+pub type StreamRef = Arc<Stream>;
+
+/// What a stream has next.
+#[derive(Debug, Clone)]
+pub enum Next {
+    /// This object.
+    Item(ObjectRef),
+    /// Nothing any more.
+    Ended,
+    /// Nothing yet.
+    Pending,
+}
+
+impl fmt::Debug for Stream {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Stream({})", self.id)
+    }
+}
+
+impl Stream {
+    /// An empty stream that holds at most `room` unread items.
+    #[must_use]
+    pub fn new(id: ObjectId, room: usize) -> StreamRef {
+        Arc::new(Self {
+            id,
+            room,
+            state: Mutex::default(),
+        })
+    }
+
+    /// Its id.
+    #[must_use]
+    pub fn id(&self) -> ObjectId {
+        self.id
+    }
+
+    /// Takes the next item.
+    #[must_use]
+    pub fn next(&self) -> Next {
+        let mut state = self.state.lock();
+        let Some(item) = state.items.pop_front() else {
+            return if state.ended {
+                Next::Ended
+            } else {
+                Next::Pending
+            };
+        };
+        let producer = state.producer.take();
+        drop(state);
+        if let Some(producer) = producer {
+            producer.wake();
+        }
+        Next::Item(item)
+    }
+
+    /// Whether [`next`](Self::next) has an answer.
+    #[must_use]
+    pub fn is_ready(&self) -> bool {
+        let state = self.state.lock();
+        state.ended || !state.items.is_empty()
+    }
+
+    /// Adds an item; gives it back, and wakes `producer` later, when there is no room. Nothing is added after the end.
+    ///
+    /// # Errors
+    /// The item, when there is no room.
+    pub fn push(&self, item: ObjectRef, producer: &Waker) -> Result<(), ObjectRef> {
+        let mut state = self.state.lock();
+        if state.ended {
+            return Ok(());
+        }
+        if state.items.len() >= self.room {
+            state.producer = Some(producer.clone());
+            return Err(item);
+        }
+        state.items.push_back(item);
+        let woken = std::mem::take(&mut state.interests);
+        drop(state);
+        woken
+            .into_iter()
+            .for_each(|interest| interest.notify(false));
+        Ok(())
+    }
+
+    /// No more items come after `last`, which is added whether there is room or not.
+    pub fn end(&self, last: Option<ObjectRef>) {
+        let mut state = self.state.lock();
+        if state.ended {
+            return;
+        }
+        state.items.extend(last);
+        state.ended = true;
+        let woken = std::mem::take(&mut state.interests);
+        drop(state);
+        woken
+            .into_iter()
+            .for_each(|interest| interest.notify(false));
+    }
+
+    pub(super) fn register(&self, interest: Interest) -> Result<(), Interest> {
+        let mut state = self.state.lock();
+        if state.ended || !state.items.is_empty() {
+            return Err(interest);
+        }
+        Interest::add(&mut state.interests, interest);
+        Ok(())
+    }
+}

@@ -1,0 +1,163 @@
+//! The error that takes an object's place.
+
+use std::fmt;
+
+use serde::{Deserialize, Serialize};
+
+/// What went wrong with a call. The names are part of the guest ABI (`ABI.md`, "Errors").
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ErrorKind {
+    /// The program returned an error.
+    Application,
+    /// The program panicked.
+    Panic,
+    /// The sandbox trapped.
+    Trap,
+    /// The arguments don't fit the function.
+    BadArgument,
+    /// The result could not be written.
+    BadResult,
+    /// The call took longer than it may.
+    Timeout,
+    /// The call was cancelled.
+    Cancelled,
+    /// The actor is dead, or died during the call.
+    ActorDied,
+    /// The sandbox wanted more memory than it may have.
+    MemoryLimit,
+    /// Another limit was reached.
+    Limit,
+    /// The call asks for more than this host has.
+    Unschedulable,
+    /// The host failed: its memory was refused, a fault was injected, or it has a bug.
+    System,
+    /// No task, class, method or actor of that name.
+    NotFound,
+    /// The actor name is taken.
+    Exists,
+    /// Waiting could never end.
+    WouldDeadlock,
+    /// A handle that names nothing here.
+    BadHandle,
+}
+
+impl ErrorKind {
+    /// The stable code of this kind of error; `docs/errors/` has a page for each.
+    #[must_use]
+    pub const fn code(self) -> &'static str {
+        match self {
+            Self::Application => "WR0101",
+            Self::Panic => "WR0102",
+            Self::Trap => "WR0103",
+            Self::BadArgument => "WR0104",
+            Self::BadResult => "WR0105",
+            Self::Timeout => "WR0106",
+            Self::Cancelled => "WR0107",
+            Self::ActorDied => "WR0108",
+            Self::MemoryLimit => "WR0109",
+            Self::Limit => "WR0110",
+            Self::Unschedulable => "WR0111",
+            Self::System => "WR0112",
+            Self::NotFound => "WR0113",
+            Self::Exists => "WR0114",
+            Self::WouldDeadlock => "WR0115",
+            Self::BadHandle => "WR0116",
+        }
+    }
+
+    /// Whether the call may be run again without the program having asked for it (`max_retries`).
+    #[must_use]
+    pub const fn is_system(self) -> bool {
+        matches!(self, Self::System)
+    }
+
+    /// Whether the program itself failed, so that `retry_errors` decides.
+    #[must_use]
+    pub const fn is_program(self) -> bool {
+        matches!(
+            self,
+            Self::Application | Self::Panic | Self::Trap | Self::Timeout | Self::MemoryLimit
+        )
+    }
+}
+
+/// An error with where it came from; what `get` gives in the place of a value.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct TaskError {
+    /// What kind.
+    pub kind: ErrorKind,
+    /// What happened, for people.
+    pub message: String,
+    /// The failed call's name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task: Option<String>,
+    /// The failed call's id.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub task_id: Option<super::TaskId>,
+    /// Which attempt failed, counted from 0.
+    #[serde(default)]
+    pub attempt: u32,
+    /// The stable code of the kind.
+    #[serde(default)]
+    pub code: String,
+    /// Where in the guest, innermost first.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub backtrace: Vec<String>,
+}
+
+impl TaskError {
+    /// An error that has no call yet.
+    #[must_use]
+    pub fn new(kind: ErrorKind, message: impl Into<String>) -> Self {
+        Self {
+            kind,
+            message: message.into(),
+            task: None,
+            task_id: None,
+            attempt: 0,
+            code: kind.code().to_owned(),
+            backtrace: Vec::new(),
+        }
+    }
+
+    /// Whether it is another call's, passed on by the one that got it.
+    #[must_use]
+    pub fn is_relayed(&self) -> bool {
+        self.task_id.is_some()
+    }
+
+    /// Names the call that failed, unless one is named already.
+    #[must_use]
+    pub fn of(mut self, task: &str, id: super::TaskId, attempt: u32) -> Self {
+        if self.task_id.is_none() {
+            self.task = Some(task.to_owned());
+            self.task_id = Some(id);
+            self.attempt = attempt;
+        }
+        self
+    }
+
+    /// The JSON that guests and `--json` get.
+    #[must_use]
+    pub fn to_json(&self) -> Vec<u8> {
+        serde_json::to_vec(self).expect("strings and numbers serialize")
+    }
+}
+
+impl fmt::Display for TaskError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match (&self.task, self.task_id) {
+            (Some(task), Some(id)) => write!(f, "`{task}#{}`: {}", id.number(), self.message)?,
+            _ => f.write_str(&self.message)?,
+        }
+        if self.attempt > 0 {
+            write!(f, " (attempt {})", self.attempt + 1)
+        } else {
+            Ok(())
+        }
+    }
+}
+
+impl std::error::Error for TaskError {}

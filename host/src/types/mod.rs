@@ -1,0 +1,14 @@
+//! The plain data that the parts speak of: ids, calls, errors, events, statistics. No I/O, no locks.
+
+mod call;
+mod error;
+mod event;
+mod grant;
+mod id;
+
+pub use call::{Arg, CallSpec, Target, ValueData};
+pub use error::{ErrorKind, TaskError};
+pub use event::{CallState, Event, EventKind, JobStats, LogLine, LogStream};
+pub use grant::DirGrant;
+pub use id::{ActorId, JobId, NodeId, ObjectId, TaskId};
+pub use wrun_abi::{CallOptions, FOREVER, SLOT};

@@ -1,0 +1,15 @@
+//! What the tests across crates share: the guests, and a way to run them with the real command.
+//!
+//! [`guest`] has the path of each module that the build script built. A [`Submit`] is one `wrun submit`; running it gives
+//! a [`Run`]: exit code, output, time. [`wrun()`] finds the command itself.
+//!
+//! Nothing here knows what a guest does; that is in the files of `tests/`.
+
+#![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a helper of tests fails by panicking")]
+
+mod command;
+
+pub use command::{Run, Submit, submit, wrun};
+
+include!(concat!(env!("OUT_DIR"), "/guests.rs"));

@@ -24,18 +24,34 @@ pub fn wrun() -> &'static Path {
 fn beside_the_tests() -> PathBuf {
     let test = env::current_exe().unwrap();
     let deps = test.parent().unwrap();
-    let profile = if deps.ends_with("deps") { deps.parent().unwrap() } else { deps };
+    let profile = if deps.ends_with("deps") {
+        deps.parent().unwrap()
+    } else {
+        deps
+    };
     let name = match profile.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
-        .args(["build", "--quiet", "--package", "wrun-host", "--bin", "wrun", "--profile", name, "--target-dir"])
+        .args([
+            "build",
+            "--quiet",
+            "--package",
+            "wrun-host",
+            "--bin",
+            "wrun",
+            "--profile",
+            name,
+            "--target-dir",
+        ])
         .arg(profile.parent().unwrap())
         .status();
     assert!(status.unwrap().success(), "the command does not build");
-    let path = profile.join("wrun").with_extension(env::consts::EXE_EXTENSION);
+    let path = profile
+        .join("wrun")
+        .with_extension(env::consts::EXE_EXTENSION);
     assert!(path.is_file(), "there is no {}", path.display());
     path
 }

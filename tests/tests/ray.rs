@@ -9,7 +9,10 @@ use wrun_tests::{Submit, guest, submit};
 
 macro_rules! assert_test_exists {
     ($name:ident) => {
-        #[allow(unused_imports, reason = "only to see that there is something of that name")]
+        #[allow(
+            unused_imports,
+            reason = "only to see that there is something of that name"
+        )]
         use self::$name as _;
     };
 }
@@ -17,8 +20,15 @@ wrun_tests::foreach_ray!(assert_test_exists);
 
 /// A case of the guest `ray-tasks`. All run in a small store, since some are about what stays in it.
 fn ray_tasks(case: &str, slots: u32) -> Submit {
-    let store = if case.starts_with("references::") { "48MiB" } else { "256MiB" };
-    submit(guest::RAY_TASKS).cpus(slots).option("--object-store-memory", store).arg(case)
+    let store = if case.starts_with("references::") {
+        "48MiB"
+    } else {
+        "256MiB"
+    };
+    submit(guest::RAY_TASKS)
+        .cpus(slots)
+        .option("--object-store-memory", store)
+        .arg(case)
 }
 
 /// A case of the guest `ray-actors`.

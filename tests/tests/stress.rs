@@ -115,6 +115,16 @@ fn ten_thousand_refs_fit_into_one_wait() {
     holds_by_default("many::refs_in_one_wait", 10_000);
 }
 
+#[test]
+fn a_chain_of_a_hundred_thousand_calls_fails_with_its_first() {
+    holds_by_default("many::failing_chain", 100_000);
+}
+
+#[test]
+fn a_chain_of_a_hundred_thousand_values_is_dropped() {
+    holds_by_default("many::chain_of_values", 100_000);
+}
+
 fn holds_by_default(name: &str, size: u64) {
     let end = case(options(2.0, 1_000), name, size);
     assert_eq!((end.exit_code, end.error), (0, None), "{name}");

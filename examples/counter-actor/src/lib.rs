@@ -42,3 +42,18 @@ fn main() -> wrun::Result<()> {
     println!("{}", c.get_value().get()?); // 2
     Ok(())
 }
+
+/// Under plain `cargo test` actors are threads of the test's process.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn calls_are_counted_in_order() {
+        let counter = Counter::remote();
+        let before = counter.get_value();
+        (0..10).for_each(|_| drop(counter.inc()));
+        let after = counter.get_value();
+        assert_eq!(wrun::get(&[before, after]).unwrap(), [0, 10]);
+    }
+}

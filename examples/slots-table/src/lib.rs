@@ -20,10 +20,11 @@ use wrun::prelude::*;
 
 /// Stands for work that takes `n` seconds; says how long it took, and which slot ran it.
 #[wrun::task]
-fn expensive(n: u32, second: Duration) -> wrun::Result<(u32, Duration, usize)> {
+fn expensive(n: u32, second: Duration) -> wrun::Result<(u32, Duration, Option<usize>)> {
     let start = Instant::now();
+    let slot = wrun::context()?.slot;
     wrun::sleep(second * n);
-    Ok((n, start.elapsed(), wrun::context()?.slot.unwrap_or_default()))
+    Ok((n, start.elapsed(), slot))
 }
 
 #[wrun::main]
@@ -38,7 +39,7 @@ fn main() -> wrun::Result<()> {
         pnd(n, start.elapsed());
     }
     println!("Calling get:");
-    let mut table: BTreeMap<usize, Vec<u32>> = BTreeMap::new();
+    let mut table: BTreeMap<Option<usize>, Vec<u32>> = BTreeMap::new();
     for (n, duration, slot) in wrun::get(&refs)? {
         pnd(n, duration);
         table.entry(slot).or_default().push(n);
@@ -46,7 +47,10 @@ fn main() -> wrun::Result<()> {
     pd(start.elapsed());
 
     println!("\n| Slot | Tasks | Total Time |\n| ---: | ----: | ---------: |");
-    for (slot, tasks) in table {
+    for (slot, tasks) in table
+        .iter()
+        .filter_map(|(slot, tasks)| Some((slot.as_ref()?, tasks)))
+    {
         let names: Vec<String> = tasks.iter().map(u32::to_string).collect();
         println!(
             "| {slot} | {} | {} |",

@@ -43,7 +43,10 @@ fn normalize_data(mut data: Matrix, step: Duration) -> Matrix {
     let rows = data.values.len() / data.columns;
     let mut means = vec![0.0; data.columns];
     for row in data.values.chunks(data.columns) {
-        means.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
+        means
+            .iter_mut()
+            .zip(row)
+            .for_each(|(sum, value)| *sum += value);
     }
     means.iter_mut().for_each(|sum| *sum /= rows as f64);
     for row in data.values.chunks_mut(data.columns) {

@@ -46,19 +46,23 @@ fn reduce(parts: Vec<ObjectRef<Counts>>) -> wrun::Result<Vec<(String, u64)>> {
     Ok(sorted(total.into_iter().collect()))
 }
 
-#[wrun::main]
-fn main() -> Result<(), Box<dyn std::error::Error>> {
-    let files = files(Path::new("/data"))?;
+/// Maps, shuffles and reduces.
+fn count(files: &[PathBuf]) -> wrun::Result<Vec<(String, u64)>> {
     let mut quarters = [const { Vec::new() }; 4];
-    for (a, b, c, d) in map::map(files.iter().cloned()) {
+    for (a, b, c, d) in map::map(files) {
         quarters
             .iter_mut()
             .zip([a, b, c, d])
             .for_each(|(quarter, part)| quarter.push(part));
     }
     let reduced = quarters.map(reduce::remote);
-    let words = sorted(wrun::get(&reduced)?.concat());
+    Ok(sorted(wrun::get(&reduced)?.concat()))
+}
 
+#[wrun::main]
+fn main() -> wrun::Result<()> {
+    let files = files(Path::new("/data"))?;
+    let words = count(&files)?;
     for (word, count) in words.iter().take(10) {
         println!("{count:8} {word}");
     }
@@ -90,4 +94,31 @@ fn files(directory: &Path) -> std::io::Result<Vec<PathBuf>> {
     }
     found.sort();
     Ok(found)
+}
+
+/// Under plain `cargo test` tasks are threads of the test's process, and read its files.
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_are_counted_over_all_files() {
+        let directory = std::env::temp_dir().join(format!("word-count-{}", std::process::id()));
+        fs::create_dir_all(directory.join("below")).unwrap();
+        fs::write(directory.join("one.txt"), "The cat, the dog.").unwrap();
+        fs::write(directory.join("below/two.txt"), "the end").unwrap();
+        let counted = count(&files(&directory).unwrap());
+        fs::remove_dir_all(&directory).unwrap();
+        let expected = [("the", 3), ("cat", 1), ("dog", 1), ("end", 1)];
+        assert_eq!(
+            counted.unwrap(),
+            expected.map(|(word, count)| (word.to_owned(), count))
+        );
+    }
+
+    #[test]
+    fn a_file_that_is_not_there_is_an_error() {
+        let error = count(&[PathBuf::from("/no/such/file")]).unwrap_err();
+        assert!(error.to_string().contains("/no/such/file"), "{error}");
+    }
 }

@@ -1,6 +1,6 @@
 //! What a wrun guest and its host say to each other: the numbers and encodings of `ABI.md`, used by both sides.
 //!
-//! [`Status`], [`FailKind`], [`CallKind`] and [`format`] are the numbers; [`CallOptions`] and [`call`] encode and decode
+//! [`Status`], [`FailKind`], [`CallKind`] and [`mod@format`] are the numbers; [`CallOptions`] and [`call`] encode and decode
 //! what the import `spawn` takes. Nothing here allocates more than the input's length, and no input can make it panic:
 //! decoding checks each length against what is left. It knows nothing of how calls are run or values are serialized.
 

@@ -70,7 +70,7 @@ impl Job {
     ) -> Option<Arc<Hold>> {
         let mut actors = lock(&self.actors);
         if let Some(name) = name {
-            if let Some(taken) = actors.find(name) {
+            if let Some(taken) = actors.find(name).filter(|hold| hold.actor().is_open()) {
                 return Some(taken);
             }
             let named = Named {
@@ -90,7 +90,8 @@ impl Job {
 
     /// The living actor with that name.
     pub(super) fn find(&self, name: &str) -> Result<Arc<Hold>> {
-        lock(&self.actors).find(name).ok_or_else(|| {
+        let hold = lock(&self.actors).find(name);
+        hold.filter(|hold| hold.actor().is_open()).ok_or_else(|| {
             Error::of(
                 ErrorKind::NotFound,
                 format!("no actor has the name `{name}`"),
@@ -115,10 +116,6 @@ impl Job {
 
 impl Actors {
     fn find(&self, name: &str) -> Option<Arc<Hold>> {
-        self.named
-            .get(name)?
-            .hold
-            .upgrade()
-            .filter(|hold| hold.actor().is_open())
+        self.named.get(name)?.hold.upgrade()
     }
 }

@@ -37,8 +37,8 @@
 //! call and how it is run; `slots` decides when; `current` knows which call runs in a thread; `signal` is how threads
 //! wait; `job` is what all calls of a driver share. `border` is the face towards the SDK.
 //!
-//! Locks are held for moments and never while user code runs, another lock of this module is taken (but the table's), or
-//! anything is dropped that may hold an actor's handle, since its end takes locks too.
+//! Locks are held for moments and never while user code runs. Under one, no other is taken, except the table's by all
+//! and an actor's under its job's; and nothing is dropped that holds values, since the end of an actor takes locks too.
 
 mod actor;
 pub(crate) mod border;

@@ -70,7 +70,7 @@ impl Failure {
             .is_none_or(|name| name.is_empty() || name == "main");
         Self {
             exit,
-            code: Some(error.code.clone()).filter(|code| !code.is_empty()),
+            code: Some(error.kind.code().to_owned()),
             message: if by_main {
                 error.message.clone()
             } else {

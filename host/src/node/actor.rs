@@ -214,32 +214,61 @@ enum LifeEnd {
 
 /// Runs one life of an actor, from its constructor on; called with its constructor's slots held.
 pub(crate) async fn live(call: Arc<Call>, actor: Arc<ActorCell>, turn: Turn) {
+    Counters::add(&call.job.counters.actors);
     let end = match run::interruptible(&call, None, life(&call, &actor, turn)).await {
         Ok(end) => end,
         Err(reason) => LifeEnd::Died(reason),
     };
-    Counters::sub(&call.job.counters.actors);
-    let error = match end {
-        LifeEnd::Drained => return buried(&actor, &call, Ok(())),
-        LifeEnd::NotBorn(error) if !error.kind.is_system() => {
-            *actor.death.lock() = Some(error.clone());
-            actor.fail_pending();
-            return buried(&actor, &call, Err(call.error(error)));
-        }
-        LifeEnd::NotBorn(error) | LifeEnd::Died(error) => error,
+    ended(&call, &actor, end);
+}
+
+/// The host failed in the middle of a life.
+pub(crate) fn crashed(call: &Arc<Call>, actor: &Arc<ActorCell>, error: TaskError) {
+    let end = if actor.born.load(Ordering::Relaxed) {
+        LifeEnd::Died(error)
+    } else {
+        LifeEnd::NotBorn(error)
     };
-    let again = actor.another_life();
+    ended(call, actor, end);
+}
+
+/// What follows a life: another one, or the end.
+fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
+    Counters::sub(&call.job.counters.actors);
+    let again = |call: &Arc<Call>| actor.another_life() && !call.job.is_closing();
+    let error = match end {
+        LifeEnd::Drained => return buried(actor, call, Ok(())),
+        // The host's own failure: who waits for the actor waits for the next attempt.
+        LifeEnd::NotBorn(error) if error.kind.is_system() => {
+            return match again(call) && call.begin_again() {
+                true => super::submit::enqueue(call),
+                false => buried_with(actor, call, error),
+            };
+        }
+        LifeEnd::NotBorn(error) => return buried_with(actor, call, error),
+        LifeEnd::Died(error) => error,
+    };
     actor.death.lock().get_or_insert_with(|| error.clone());
     actor.fail_pending();
-    if again && !call.job.is_closing() && call.begin_again() {
+    if again(call) && call.begin_again() {
         call.cancel.clear();
         actor.restarted.store(true, Ordering::Relaxed);
         *actor.death.lock() = None;
         actor.mailbox.reopen();
-        super::submit::enqueue(&call);
+        if actor.self_handle().is_none() {
+            // Nobody could call it any more.
+            actor.mailbox.drain();
+        }
+        super::submit::enqueue(call);
     } else {
-        buried(&actor, &call, Err(call.error(error)));
+        buried(actor, call, Err(call.error(error)));
     }
+}
+
+/// The actor is dead for good, of this.
+fn buried_with(actor: &Arc<ActorCell>, creation: &Arc<Call>, error: TaskError) {
+    actor.death.lock().get_or_insert_with(|| error.clone());
+    buried(actor, creation, Err(creation.error(error)));
 }
 
 /// The actor is dead for good.
@@ -255,7 +284,6 @@ fn buried(actor: &Arc<ActorCell>, creation: &Arc<Call>, outcome: Result<(), Arc<
 }
 
 async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
-    Counters::add(&call.job.counters.actors);
     let mut sandbox = match run::sandbox(call, turn).await {
         Ok(sandbox) => sandbox,
         Err(error) => return LifeEnd::NotBorn(error),

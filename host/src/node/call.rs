@@ -25,7 +25,7 @@ use crate::{
     actor::CallerId,
     job::{Counters, Lineage},
     sandbox::FunctionInfo,
-    store::{ObjectRef, Resource, StreamRef, Value, Waiting},
+    store::{ObjectRef, Resource, Stream, Value, Waiting},
     tenant::Charge,
     types::{Arg, CallState, ErrorKind, TaskError, TaskId},
 };
@@ -48,8 +48,8 @@ pub(crate) enum Kind {
     Method(Arc<ActorCell>, CallerId),
 }
 
-/// Options with every default filled in.
-#[derive(Debug, Clone, Copy)]
+/// Options with every default filled in. The default is that of a call that will never run.
+#[derive(Debug, Clone, Copy, Default)]
 pub(crate) struct Settings {
     pub(crate) max_retries: u32,
     pub(crate) retry_errors: bool,
@@ -64,7 +64,7 @@ pub(crate) enum Outputs {
     /// To these objects, in order; none for `main` and constructors.
     Objects(Vec<ObjectRef>),
     /// To this stream.
-    Stream(StreamRef),
+    Stream(Arc<Stream>),
 }
 
 /// What a call holds until it ends.

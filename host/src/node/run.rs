@@ -54,6 +54,7 @@ async fn run(call: Arc<Call>, turn: Turn) {
 pub(crate) async fn drive(call: Arc<Call>, turn: Turn) {
     let job = call.job.clone();
     let limit = job.options.timeout;
+    let guard = HostBug(Some(call.clone()));
     let end = if call.queue() && call.begin() {
         interruptible(&call, limit, attempt(&call, turn)).await
     } else {
@@ -73,6 +74,7 @@ pub(crate) async fn drive(call: Arc<Call>, turn: Turn) {
         None => Ok(Vec::new()),
         Some(error) => Err(Arc::new(error.clone())),
     });
+    guard.defuse();
     job.finish(exit_code, error, 1).await;
 }
 
@@ -210,11 +212,16 @@ impl Drop for HostBug {
             ErrorKind::System,
             "the host failed while it ran this call; this is a bug in wrun",
         );
-        if let Kind::Constructor(cell) = &call.kind {
-            actor::kill(cell, &call, error.clone());
-            call.end(Err(call.error(error)));
-        } else {
-            settle(&call, Err(error));
+        match &call.kind {
+            Kind::Constructor(cell) => actor::crashed(&call, cell, error),
+            Kind::Main => {
+                let error = call.error(error);
+                call.end(Err(error.clone()));
+                let job = call.job.clone();
+                let tokio = job.node.tokio.clone();
+                tokio.spawn(async move { job.finish(1, Some((*error).clone()), 0).await });
+            }
+            Kind::Task | Kind::Method(..) => settle(&call, Err(error)),
         }
     }
 }

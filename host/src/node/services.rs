@@ -53,6 +53,10 @@ impl CallServices {
         &mut self.turn
     }
 
+    fn is_abandoned(&self) -> bool {
+        matches!(&self.call.outputs, Outputs::Stream(stream) if stream.is_abandoned())
+    }
+
     async fn charge(&mut self, resource: tenant::Resource, n: u64) -> Result<Charge, TaskError> {
         match self.call.job.account.charge(resource, n) {
             Ok(charge) => Ok(charge),
@@ -124,7 +128,7 @@ impl Future for Room<'_> {
 }
 
 impl HostServices for CallServices {
-    async fn submit(&mut self, calls: Vec<CallSpec<Resource>>) -> Result<Vec<Resource>, TaskError> {
+    async fn submit(&mut self, calls: Vec<CallSpec<Resource>>, room: usize) -> Result<Vec<Resource>, TaskError> {
         let job = self.call.job.clone();
         let origin = Origin {
             caller: self.sandbox.number(),
@@ -145,7 +149,12 @@ impl HostServices for CallServices {
             }
             prepared.push((call, handles));
         }
-        let mut all = Vec::with_capacity(prepared.len());
+        let handles: usize = prepared.iter().map(|(_, handles)| handles.len()).sum();
+        if handles > room {
+            let message = format!("the calls give {handles} handles and there is room for {room}");
+            return Err(TaskError::new(ErrorKind::BadArgument, message));
+        }
+        let mut all = Vec::with_capacity(handles);
         for (call, handles) in prepared {
             if let Some(call) = call {
                 submit::start(&call);
@@ -189,6 +198,10 @@ impl HostServices for CallServices {
             },
         });
         self.turn.block(Wait::Forever, push).await;
+        if self.is_abandoned() {
+            let message = "nobody reads the stream any more";
+            return Err(TaskError::new(ErrorKind::Cancelled, message));
+        }
         Ok(())
     }
 

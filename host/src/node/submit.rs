@@ -3,7 +3,7 @@
 //! [`prepare`] checks everything and starts nothing, so that a batch is all or nothing; [`start`] can't fail: what goes
 //! wrong from there on becomes the call's outputs.
 
-use std::sync::Arc;
+use std::{cell::RefCell, sync::Arc};
 
 use super::{
     actor::{ActorCell, ActorHandle, MailboxLimit},
@@ -15,10 +15,10 @@ use crate::{
     actor::{CallerId, Refused},
     job::{Counters, Lineage},
     sandbox::{FunctionInfo, Manifest},
-    store::{ObjectRef, Resource, Stream, Waitable, Waiting},
+    store::{ObjectRef, Resource, Stream, StreamReader, Waitable, Waiting},
     types::{
         Arg, CallOptions, CallSpec, CallState, ErrorKind, FOREVER, ObjectId, SLOT, Target,
-        TaskError,
+        TaskError, TaskId,
     },
 };
 
@@ -54,7 +54,8 @@ pub(crate) fn queued_bytes(spec: &CallSpec<Resource>) -> u64 {
     (bytes + size_of::<Call>()) as u64
 }
 
-fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
+/// The names there are, for a message about one that is not among them.
+fn listed<'a>(known: impl Iterator<Item = &'a str>) -> String {
     let mut known: Vec<_> = known.collect();
     known.sort_unstable();
     if known.is_empty() {
@@ -72,7 +73,6 @@ fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> String {
     } else {
         String::new()
     };
-    let _ = name;
     format!("there are {list}{more}")
 }
 
@@ -92,7 +92,7 @@ fn find<'m>(
             None => missing(
                 "task",
                 name,
-                nearest(name, manifest.tasks().iter().map(|f| f.name.as_ref())),
+                listed(manifest.tasks().iter().map(|f| f.name.as_ref())),
             ),
         },
         Target::Constructor(class) => match manifest.constructor(class) {
@@ -100,9 +100,7 @@ fn find<'m>(
             None => missing(
                 "actor class",
                 class,
-                nearest(
-                    class,
-                    manifest.constructors().iter().map(|f| f.name.as_ref()),
+                listed(manifest.constructors().iter().map(|f| f.name.as_ref()),
                 ),
             ),
         },
@@ -119,7 +117,7 @@ fn find<'m>(
                     missing(
                         "method",
                         &format!("{class}.{method}"),
-                        nearest(method, known),
+                        listed(known),
                     )
                 }
             }
@@ -160,27 +158,6 @@ fn settings(job: &JobState, options: &CallOptions) -> Result<Settings, TaskError
     })
 }
 
-fn outputs(
-    job: &Arc<JobState>,
-    function: &FunctionInfo,
-    id: crate::types::TaskId,
-) -> (Outputs, Vec<Resource>) {
-    if function.stream {
-        let stream = Stream::new(ObjectId::result(id, 0), STREAM_ROOM);
-        return (
-            Outputs::Stream(stream.clone()),
-            vec![Resource::Stream(stream)],
-        );
-    }
-    let _ = job;
-    let objects: Vec<_> = (0u32..)
-        .take(function.num_returns)
-        .map(|n| ObjectRef::pending(ObjectId::result(id, n)))
-        .collect();
-    let handles = objects.iter().cloned().map(Resource::Object).collect();
-    (Outputs::Objects(objects), handles)
-}
-
 /// A function with its parameters, cut where a guest lists or names them at length.
 fn signature(function: &FunctionInfo) -> String {
     const PARAMS: usize = 12;
@@ -209,99 +186,109 @@ pub(crate) fn prepare(
     origin: &Origin,
 ) -> Result<Prepared, TaskError> {
     let function = find(job.module.manifest(), &spec.target)?.clone();
-    if spec.args.len() != function.params.len() {
-        let (wanted, given) = (function.params.len(), spec.args.len());
-        let message = format!(
-            "`{}` takes {wanted} arguments and was given {given}",
-            signature(&function)
-        );
-        return Err(TaskError::new(ErrorKind::BadArgument, message));
-    }
-    if spec
-        .args
-        .iter()
-        .any(|arg| matches!(arg, Arg::Object(Resource::Actor(_) | Resource::Stream(_))))
-    {
-        return Err(TaskError::new(
-            ErrorKind::BadHandle,
-            "only an object can be an argument by its handle",
-        ));
-    }
+    check_arguments(&function, &spec.args)?;
     let options = spec.options.or(&function.options);
     let detached = matches!(spec.target, Target::Constructor(_)) && options.detached == Some(true);
-    let home = if detached { &job.detached_home() } else { job };
+    let home = if detached { job.detached_home() } else { job.clone() };
     let id = home.next_call();
-    let settings = settings(job, &options);
-    let new = |kind, outputs, settings: Settings| {
-        let name = match (&spec.target, &options.name) {
-            (Target::Task(_), Some(name)) => Arc::from(name.as_str()),
-            _ => function.name.clone(),
-        };
-        let (result_format, parent) = (origin.result_format, origin.parent.clone().filter(|_| !detached));
-        let (job, function, args) = (home.clone(), function.clone(), spec.args);
-        Call::new(NewCall {
-            id,
-            job,
-            name,
-            kind,
-            function,
-            settings,
-            outputs,
-            result_format,
-            args,
-            parent,
-        })
-    };
-    let impossible = Settings {
-        max_retries: 0,
-        retry_errors: false,
-        timeout: None,
-        slots: 0,
-        memory: 0,
-    };
-    let (kind, outputs, handles) = match &spec.target {
+    let Form { kind, outputs, handles } = match &spec.target {
         Target::Constructor(class) => {
-            let cell = ActorCell::new(id, class.clone(), home, &options);
-            let handle = ActorHandle::new(cell.clone());
-            if let Some(name) = &options.name
-                && let Err(taken) = job.register_name(name, &handle, detached)
-            {
-                return taken_name(name, taken, &options, class);
+            match actor_form(job, &home, id, class, &options)? {
+                Ok(form) => form,
+                Err(existing) => return Ok(existing),
             }
-            if detached {
-                home.keep_actor(handle.clone());
-            }
-            (
-                Kind::Constructor(cell),
-                Outputs::Objects(Vec::new()),
-                vec![Resource::Actor(handle)],
-            )
         }
         Target::Method(actor, _) => {
-            let (outputs, handles) = outputs(job, &function, id);
-            (
-                Kind::Method(ActorHandle::of(actor)?.cell().clone(), origin.caller),
-                outputs,
-                handles,
-            )
+            let cell = ActorHandle::of(actor)?.cell().clone();
+            Form::with_results(Kind::Method(cell, origin.caller), &function, id)
         }
-        Target::Task(_) => {
-            let (outputs, handles) = outputs(job, &function, id);
-            (Kind::Task, outputs, handles)
-        }
+        Target::Task(_) => Form::with_results(Kind::Task, &function, id),
     };
-    let call = match settings {
-        Ok(settings) => new(kind, outputs, settings),
-        Err(never) => {
-            let call = new(kind, outputs, impossible);
-            call.cancel.request(never);
-            call
-        }
+    let (settings, never) = match settings(job, &options) {
+        Ok(settings) => (settings, None),
+        Err(never) => (Settings::default(), Some(never)),
     };
-    Ok(Prepared {
-        call: Some(call),
-        handles,
-    })
+    let name = match (&spec.target, &options.name) {
+        (Target::Task(_), Some(name)) => Arc::from(name.as_str()),
+        _ => function.name.clone(),
+    };
+    let call = Call::new(NewCall {
+        id,
+        job: home,
+        name,
+        kind,
+        function,
+        settings,
+        outputs,
+        result_format: origin.result_format,
+        args: spec.args,
+        parent: origin.parent.clone().filter(|_| !detached),
+    });
+    if let Some(never) = never {
+        call.cancel.request(never);
+    }
+    Ok(Prepared { call: Some(call), handles })
+}
+
+fn check_arguments(function: &FunctionInfo, args: &[Arg<Resource>]) -> Result<(), TaskError> {
+    let (wanted, given) = (function.params.len(), args.len());
+    if given != wanted {
+        let signature = signature(function);
+        let message = format!("`{signature}` takes {wanted} arguments and was given {given}");
+        return Err(TaskError::new(ErrorKind::BadArgument, message));
+    }
+    let no_object = |arg: &Arg<Resource>| {
+        matches!(arg, Arg::Object(Resource::Actor(_) | Resource::Stream(_)))
+    };
+    if args.iter().any(no_object) {
+        let message = "only an object can be an argument by its handle";
+        return Err(TaskError::new(ErrorKind::BadHandle, message));
+    }
+    Ok(())
+}
+
+/// What a call is, where its results go, and what its caller gets.
+struct Form {
+    kind: Kind,
+    outputs: Outputs,
+    handles: Vec<Resource>,
+}
+
+impl Form {
+    fn with_results(kind: Kind, function: &FunctionInfo, id: TaskId) -> Self {
+        if function.stream {
+            let stream = Stream::new(ObjectId::result(id, 0), STREAM_ROOM);
+            let handles = vec![Resource::Stream(StreamReader::new(stream.clone()))];
+            return Self { kind, outputs: Outputs::Stream(stream), handles };
+        }
+        let result = |n| ObjectRef::pending(ObjectId::result(id, n));
+        let objects: Vec<_> = (0u32..).take(function.num_returns).map(result).collect();
+        let handles = objects.iter().cloned().map(Resource::Object).collect();
+        Self { kind, outputs: Outputs::Objects(objects), handles }
+    }
+}
+
+/// A new actor; or, as `Err`, the one that has its name already.
+fn actor_form(
+    job: &Arc<JobState>,
+    home: &Arc<JobState>,
+    id: TaskId,
+    class: &Arc<str>,
+    options: &CallOptions,
+) -> Result<Result<Form, Prepared>, TaskError> {
+    let detached = options.detached == Some(true);
+    let cell = ActorCell::new(id, class.clone(), home, options);
+    let handle = ActorHandle::new(cell.clone());
+    if let Some(name) = &options.name
+        && let Err(taken) = job.register_name(name, &handle, detached)
+    {
+        return taken_name(name, taken, options, class).map(Err);
+    }
+    if detached {
+        home.keep_actor(handle.clone());
+    }
+    let (kind, outputs) = (Kind::Constructor(cell), Outputs::Objects(Vec::new()));
+    Ok(Ok(Form { kind, outputs, handles: vec![Resource::Actor(handle)] }))
 }
 
 fn taken_name(
@@ -396,8 +383,36 @@ fn not_taken(call: &Arc<Call>, actor: &ActorCell, why: Refused) {
     }
 }
 
+thread_local! {
+    /// Calls whose arguments are settled, while one of them is looked at on this thread.
+    static SETTLED: RefCell<Option<Vec<Arc<Call>>>> = const { RefCell::new(None) };
+}
+
 /// All arguments of a call are there, or one of them failed: it joins its queue, or fails the same way without running.
+///
+/// A call that fails settles those that wait for it, and so on: one after another, since such a chain may be longer
+/// than a thread's stack.
 pub(crate) fn arguments_settled(call: &Arc<Call>) {
+    let first = SETTLED.with_borrow_mut(|waiting| match waiting {
+        Some(waiting) => {
+            waiting.push(call.clone());
+            false
+        }
+        None => {
+            *waiting = Some(vec![call.clone()]);
+            true
+        }
+    });
+    if !first {
+        return;
+    }
+    while let Some(call) = SETTLED.with_borrow_mut(|waiting| waiting.as_mut().and_then(Vec::pop)) {
+        settle(&call);
+    }
+    SETTLED.set(None);
+}
+
+fn settle(call: &Arc<Call>) {
     let failed = call.arguments().err();
     match &call.kind {
         Kind::Method(actor, caller) => {

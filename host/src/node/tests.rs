@@ -29,8 +29,7 @@ async fn load(runtime: &Runtime, text: &str) -> Module {
 async fn a_guest_written_from_the_abi_alone_runs() {
     let runtime = runtime(1.0);
     let module = load(&runtime, BY_HAND).await;
-    let mut options = JobOptions::default();
-    options.logs = true;
+    let options = JobOptions { logs: true, ..JobOptions::default() };
     let job = runtime.submit(&module, options).expect("submitted");
     let mut logs = job.logs().expect("asked for");
     let mut text = String::new();

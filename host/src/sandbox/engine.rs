@@ -75,7 +75,10 @@ impl Default for SandboxesOptions {
 pub fn max_sandboxes() -> u64 {
     const USUAL: u64 = 65_530;
     let mappings = std::fs::read_to_string("/proc/sys/vm/max_map_count");
-    let mappings = mappings.ok().and_then(|n| n.trim().parse().ok()).unwrap_or(USUAL);
+    let mappings = mappings
+        .ok()
+        .and_then(|n| n.trim().parse().ok())
+        .unwrap_or(USUAL);
     (mappings / 8).clamp(64, 1_000_000)
 }
 

@@ -182,7 +182,10 @@ fn unsupported(message: impl Into<String>) -> LoadProblem {
 /// What is on with both engines; the same features are switched on in `engine::config`.
 pub(super) fn features() -> WasmFeatures {
     // GC_TYPES: references to host objects (`externref`), which no guest gets.
-    WasmFeatures::WASM2.union(WasmFeatures::TAIL_CALL).union(WasmFeatures::EXTENDED_CONST).difference(WasmFeatures::GC_TYPES)
+    WasmFeatures::WASM2
+        .union(WasmFeatures::TAIL_CALL)
+        .union(WasmFeatures::EXTENDED_CONST)
+        .difference(WasmFeatures::GC_TYPES)
 }
 
 /// A module's sections, read once.
@@ -222,7 +225,28 @@ impl Scan {
         Ok(scan)
     }
 
+    /// Not more imports and exports than can be described.
+    fn check_counts(&self, payload: &Payload<'_>) -> Result<(), LoadProblem> {
+        let (what, count, limit) = match payload {
+            Payload::ImportSection(imports) => {
+                let count = self.imports.len() + large(imports.count());
+                ("imports", count, MAX_IMPORTS)
+            }
+            Payload::ExportSection(exports) => {
+                let count = self.exports.len() + large(exports.count());
+                ("exports", count, MAX_EXPORTS)
+            }
+            _ => return Ok(()),
+        };
+        if count > limit {
+            let message = format!("it has {count} {what}, and at most {limit} are allowed");
+            return Err(unsupported(message));
+        }
+        Ok(())
+    }
+
     fn payload(&mut self, payload: Payload<'_>) -> Result<(), LoadProblem> {
+        self.check_counts(&payload)?;
         let result = match payload {
             Payload::TypeSection(types) => types.into_iter().try_for_each(|group| {
                 self.types
@@ -232,12 +256,6 @@ impl Scan {
                     }));
                 Ok(())
             }),
-            Payload::ImportSection(imports) if large(imports.count()) > MAX_IMPORTS => {
-                return Err(unsupported(format!("it has {} imports, and at most {MAX_IMPORTS} are allowed", imports.count())));
-            }
-            Payload::ExportSection(exports) if large(exports.count()) > MAX_EXPORTS => {
-                return Err(unsupported(format!("it has {} exports, and at most {MAX_EXPORTS} are allowed", exports.count())));
-            }
             Payload::ImportSection(imports) => imports.into_imports().try_for_each(|import| {
                 let import = import?;
                 self.import(import.module, import.name, import.ty);
@@ -370,7 +388,11 @@ impl Scan {
             || "function".to_owned(),
             |ty| match ty.results() {
                 results if ty.params().len() + results.len() > MAX_SPELLED => {
-                    format!("function of {} parameters and {} results", ty.params().len(), results.len())
+                    format!(
+                        "function of {} parameters and {} results",
+                        ty.params().len(),
+                        results.len()
+                    )
                 }
                 [one] => format!("({}) -> {one}", list(ty.params())),
                 results => format!("({}) -> ({})", list(ty.params()), list(results)),

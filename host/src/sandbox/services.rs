@@ -26,10 +26,12 @@ pub enum Tick {
 ///
 /// Each future may suspend the guest; dropping one (the call was cancelled) leaves nothing half done.
 pub trait HostServices: Send + Sized + 'static {
-    /// Submits calls, all or none, and gives what their handles name, call by call; may wait for queue room.
+    /// Submits calls, all or none, and gives what their handles name, call by call; may wait for queue room. More
+    /// than `room` handles are an error, and nothing is submitted then.
     fn submit(
         &mut self,
         calls: Vec<CallSpec<Resource>>,
+        room: usize,
     ) -> impl Future<Output = Result<Vec<Resource>, TaskError>> + Send;
 
     /// Makes a value, charged to the store; may wait for room in it.

@@ -157,65 +157,7 @@ pub(super) fn add_to_linker<S: HostServices>(
 ) -> wasmtime::Result<()> {
     add_to_linker_async(linker, |state: &mut State<S>| state.wasi.context())?;
     linker.allow_shadowing(true);
-    linker.func_wrap_async(
-        MODULE,
-        "fd_write",
-        |caller, (fd, iovs, n, out): (i32, u32, u32, u32)| fd_write(caller, fd, iovs, n, out),
-    )?;
-    linker.func_wrap_async(
-        MODULE,
-        "fd_read",
-        |caller, (fd, iovs, n, out): (i32, u32, u32, u32)| {
-            Box::new(transfer(
-                caller,
-                Transfer {
-                    what: File::Read,
-                    fd,
-                    iovs,
-                    n,
-                    out,
-                },
-            ))
-        },
-    )?;
-    linker.func_wrap_async(
-        MODULE,
-        "fd_pread",
-        |caller, (fd, iovs, n, at, out): (i32, u32, u32, i64, u32)| {
-            Box::new(transfer(
-                caller,
-                Transfer {
-                    what: File::ReadAt(at),
-                    fd,
-                    iovs,
-                    n,
-                    out,
-                },
-            ))
-        },
-    )?;
-    linker.func_wrap_async(
-        MODULE,
-        "fd_pwrite",
-        |caller, (fd, iovs, n, at, out): (i32, u32, u32, i64, u32)| {
-            Box::new(transfer(
-                caller,
-                Transfer {
-                    what: File::WriteAt(at),
-                    fd,
-                    iovs,
-                    n,
-                    out,
-                },
-            ))
-        },
-    )?;
-    linker.func_wrap_async(MODULE, "fd_close", |caller, (fd,): (i32,)| {
-        Box::new(fd_close(caller, fd))
-    })?;
-    linker.func_wrap_async(MODULE, "fd_renumber", |caller, (from, to): (i32, i32)| {
-        Box::new(fd_renumber(caller, from, to))
-    })?;
+    add_files(linker)?;
     linker.func_wrap_async(
         MODULE,
         "poll_oneoff",
@@ -228,6 +170,39 @@ pub(super) fn add_to_linker<S: HostServices>(
         Err(wasmtime::Error::new(Exit(code)))
     })?;
     linker.allow_shadowing(false);
+    Ok(())
+}
+
+/// What differs from Wasmtime's own for files and output.
+fn add_files<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Result<()> {
+    linker.func_wrap_async(MODULE, "fd_write", |caller, at: (i32, u32, u32, u32)| {
+        fd_write(caller, at)
+    })?;
+    linker.func_wrap_async(MODULE, "fd_read", |caller, at: (i32, u32, u32, u32)| {
+        Box::new(transfer(caller, Transfer::new(File::Read, at)))
+    })?;
+    linker.func_wrap_async(
+        MODULE,
+        "fd_pread",
+        |caller, (fd, iovs, n, offset, out): (i32, u32, u32, i64, u32)| {
+            let transfer = Transfer::new(File::ReadAt(offset), (fd, iovs, n, out));
+            Box::new(self::transfer(caller, transfer))
+        },
+    )?;
+    linker.func_wrap_async(
+        MODULE,
+        "fd_pwrite",
+        |caller, (fd, iovs, n, offset, out): (i32, u32, u32, i64, u32)| {
+            let transfer = Transfer::new(File::WriteAt(offset), (fd, iovs, n, out));
+            Box::new(self::transfer(caller, transfer))
+        },
+    )?;
+    linker.func_wrap_async(MODULE, "fd_close", |caller, (fd,): (i32,)| {
+        Box::new(fd_close(caller, fd))
+    })?;
+    linker.func_wrap_async(MODULE, "fd_renumber", |caller, (from, to): (i32, i32)| {
+        Box::new(fd_renumber(caller, from, to))
+    })?;
     Ok(())
 }
 
@@ -263,22 +238,11 @@ fn vectors(
 
 fn fd_write<S: HostServices>(
     mut caller: Caller<'_, State<S>>,
-    fd: i32,
-    iovs: u32,
-    n: u32,
-    out: u32,
+    at: (i32, u32, u32, u32),
 ) -> Answer<'_, i32> {
+    let (fd, iovs, n, out) = at;
     let Some(stream) = caller.data().wasi.output(fd) else {
-        return Box::new(transfer(
-            caller,
-            Transfer {
-                what: File::Write,
-                fd,
-                iovs,
-                n,
-                out,
-            },
-        ));
+        return Box::new(transfer(caller, Transfer::new(File::Write, at)));
     };
     match print(&mut caller, stream, iovs, n, out) {
         Ok(SUCCESS) if caller.data().output.must_flush() => Box::new(async move {
@@ -336,6 +300,18 @@ struct Transfer {
     iovs: u32,
     n: u32,
     out: u32,
+}
+
+impl Transfer {
+    fn new(what: File, (fd, iovs, n, out): (i32, u32, u32, u32)) -> Self {
+        Self {
+            what,
+            fd,
+            iovs,
+            n,
+            out,
+        }
+    }
 }
 
 impl File {

@@ -16,7 +16,7 @@ mod value;
 mod wait;
 
 pub use object::{ObjectRef, Outcome, WeakObject};
-pub use stream::{Next, Stream, StreamRef};
+pub use stream::{Next, Stream, StreamReader, StreamRef};
 pub use value::{Held, Resource, Value};
 pub use wait::{Readiness, Waitable, Waiting};
 

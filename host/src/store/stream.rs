@@ -1,6 +1,6 @@
 //! Streams: objects that a streaming call yields one by one.
 
-use std::{collections::VecDeque, fmt, sync::Arc, task::Waker};
+use std::{collections::VecDeque, fmt, ops::Deref, sync::Arc, task::Waker};
 
 use parking_lot::Mutex;
 
@@ -11,6 +11,8 @@ use crate::types::ObjectId;
 struct State {
     items: VecDeque<ObjectRef>,
     ended: bool,
+    /// Nobody can read it any more.
+    abandoned: bool,
     interests: Vec<Interest>,
     /// The producer, waiting for room.
     producer: Option<Waker>,
@@ -24,8 +26,34 @@ pub struct Stream {
     state: Mutex<State>,
 }
 
-/// A counted reference to a stream.
-pub type StreamRef = Arc<Stream>;
+/// A reader's hold on a stream. Only the one that yields the items has the [`Stream`] itself.
+#[derive(Debug)]
+pub struct StreamReader(Arc<Stream>);
+
+/// A counted reference to a stream, for readers: when the last one is dropped the stream is abandoned.
+pub type StreamRef = Arc<StreamReader>;
+
+impl StreamReader {
+    /// The first reference for readers.
+    #[must_use]
+    pub fn new(stream: Arc<Stream>) -> StreamRef {
+        Arc::new(Self(stream))
+    }
+}
+
+impl Deref for StreamReader {
+    type Target = Stream;
+
+    fn deref(&self) -> &Stream {
+        &self.0
+    }
+}
+
+impl Drop for StreamReader {
+    fn drop(&mut self) {
+        self.0.abandon();
+    }
+}
 
 /// What a stream has next.
 #[derive(Debug, Clone)]
@@ -47,7 +75,7 @@ impl fmt::Debug for Stream {
 impl Stream {
     /// An empty stream that holds at most `room` unread items.
     #[must_use]
-    pub fn new(id: ObjectId, room: usize) -> StreamRef {
+    pub fn new(id: ObjectId, room: usize) -> Arc<Self> {
         Arc::new(Self {
             id,
             room,
@@ -93,7 +121,7 @@ impl Stream {
     /// The item, when there is no room.
     pub fn push(&self, item: ObjectRef, producer: &Waker) -> Result<(), ObjectRef> {
         let mut state = self.state.lock();
-        if state.ended {
+        if state.ended || state.abandoned {
             return Ok(());
         }
         if state.items.len() >= self.room {
@@ -107,6 +135,24 @@ impl Stream {
             .into_iter()
             .for_each(|interest| interest.notify(false));
         Ok(())
+    }
+
+    /// Nobody will read it: what is unread goes, and its producer is told at its next item.
+    fn abandon(&self) {
+        let mut state = self.state.lock();
+        state.abandoned = true;
+        let (unread, producer) = (std::mem::take(&mut state.items), state.producer.take());
+        drop(state);
+        drop(unread);
+        if let Some(producer) = producer {
+            producer.wake();
+        }
+    }
+
+    /// Whether nobody can read it any more.
+    #[must_use]
+    pub fn is_abandoned(&self) -> bool {
+        self.state.lock().abandoned
     }
 
     /// No more items come after `last`, which is added whether there is room or not.

@@ -82,6 +82,18 @@ fn the_last_reference_frees_a_value_and_what_it_refers_to() {
 }
 
 #[test]
+fn a_long_chain_of_values_is_dropped_without_a_deep_stack() {
+    let mut chain = object(0);
+    chain.complete(Ok(value("end", vec![])));
+    for n in 1..200_000 {
+        let next = object(n);
+        next.complete(Ok(value("link", vec![Resource::Object(chain)])));
+        chain = next;
+    }
+    drop(chain);
+}
+
+#[test]
 fn a_cycle_is_cut_by_forgetting() {
     let object = object(1);
     let weak = object.downgrade();
@@ -107,7 +119,8 @@ fn abandoned_waits_don_t_pile_up() {
 #[test]
 fn a_stream_makes_its_producer_wait_and_ends() {
     let stream = Stream::new(ObjectId::put(JobId::random(), 1), 2);
-    let waitables = [Waitable::Stream(stream.clone())];
+    let reader = StreamReader::new(stream.clone());
+    let waitables = [Waitable::Stream(reader.clone())];
     let mut ready = Waiting::for_some(&waitables, 1);
     assert!(!is_done(&mut ready));
     for n in 0..2 {
@@ -122,6 +135,10 @@ fn a_stream_makes_its_producer_wait_and_ends() {
     });
     assert_eq!(items.count(), 3);
     assert!(matches!(stream.next(), Next::Ended));
+    drop(waitables);
+    assert!(!stream.is_abandoned());
+    drop((ready, reader));
+    assert!(stream.is_abandoned());
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! Values and what they refer to.
 
-use std::{any::Any, fmt, sync::Arc};
+use std::{any::Any, cell::RefCell, fmt, sync::Arc};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
@@ -32,12 +32,50 @@ impl fmt::Debug for Resource {
     }
 }
 
+/// What a value refers to. Dropping it drops what hangs below it one after another, not one inside the other: a guest
+/// can make chains of values that are longer than a stack is deep.
+#[derive(Debug, Default)]
+struct Refs(Vec<Resource>);
+
+thread_local! {
+    /// What is to be dropped, while something is being dropped on this thread.
+    static DROPPING: RefCell<Option<Vec<Resource>>> = const { RefCell::new(None) };
+}
+
+impl Drop for Refs {
+    fn drop(&mut self) {
+        let refs = std::mem::take(&mut self.0);
+        if refs.is_empty() {
+            return;
+        }
+        // A thread that is ending has no such list any more.
+        let first = DROPPING.try_with(|dropping| match &mut *dropping.borrow_mut() {
+            Some(dropping) => {
+                dropping.extend(refs);
+                false
+            }
+            none => {
+                *none = Some(refs);
+                true
+            }
+        });
+        if first != Ok(true) {
+            return;
+        }
+        let next = || DROPPING.with_borrow_mut(|dropping| dropping.as_mut().and_then(Vec::pop));
+        while let Some(resource) = next() {
+            drop(resource);
+        }
+        DROPPING.set(None);
+    }
+}
+
 /// An immutable value: cheap to clone, its bytes and references are shared.
 #[derive(Debug, Clone)]
 pub struct Value {
     bytes: Bytes,
     /// Behind a lock only so that a job's end can cut cycles.
-    refs: Option<Arc<Mutex<Vec<Resource>>>>,
+    refs: Option<Arc<Mutex<Refs>>>,
     /// Holds the bytes' room in the store as long as any clone lives.
     _charge: Option<Arc<Charge>>,
 }
@@ -46,7 +84,7 @@ impl Value {
     /// A value whose room is held by `charge` (small ones inside calls are charged with their call).
     #[must_use]
     pub fn new(bytes: Bytes, refs: Vec<Resource>, charge: Option<Charge>) -> Self {
-        let refs = (!refs.is_empty()).then(|| Arc::new(Mutex::new(refs)));
+        let refs = (!refs.is_empty()).then(|| Arc::new(Mutex::new(Refs(refs))));
         Self {
             bytes,
             refs,
@@ -63,7 +101,7 @@ impl Value {
     /// How many references it has.
     #[must_use]
     pub fn ref_count(&self) -> usize {
-        self.refs.as_ref().map_or(0, |refs| refs.lock().len())
+        self.refs.as_ref().map_or(0, |refs| refs.lock().0.len())
     }
 
     /// What it refers to, by position.
@@ -71,7 +109,7 @@ impl Value {
     pub fn refs(&self) -> Vec<Resource> {
         self.refs
             .as_ref()
-            .map_or_else(Vec::new, |refs| refs.lock().clone())
+            .map_or_else(Vec::new, |refs| refs.lock().0.clone())
     }
 
     /// Drops what it refers to, for it and all its clones: the end of its job.

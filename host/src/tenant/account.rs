@@ -196,11 +196,8 @@ impl Account {
 
     fn add(&self, resource: Resource, n: u64, reserve: u64) -> Result<(), OverLimit> {
         let limit = self.limits.get(resource);
-        let limit = if reserve == 0 {
-            limit
-        } else {
-            limit.saturating_add((limit / reserve).max(1))
-        };
+        let over = limit.checked_div(reserve).map_or(0, |part| part.max(1));
+        let limit = limit.saturating_add(over);
         let meter = &self.meters[resource as usize];
         // Release: whoever gives back after this attempt also sees that somebody waits (`on_room`).
         let before = meter.used.fetch_add(n, Ordering::AcqRel);

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
 /// What went wrong with a call. The names are part of the guest ABI (`ABI.md`, "Errors").
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -84,26 +84,23 @@ impl ErrorKind {
 }
 
 /// An error with where it came from; what `get` gives in the place of a value.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Deserialize)]
 pub struct TaskError {
     /// What kind.
     pub kind: ErrorKind,
     /// What happened, for people.
     pub message: String,
     /// The failed call's name.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub task: Option<String>,
+    #[serde(default)]
+    pub task: Option<Box<str>>,
     /// The failed call's id.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(default)]
     pub task_id: Option<super::TaskId>,
     /// Which attempt failed, counted from 0.
     #[serde(default)]
     pub attempt: u32,
-    /// The stable code of the kind.
-    #[serde(default)]
-    pub code: String,
     /// Where in the guest, innermost first.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(default)]
     pub backtrace: Vec<String>,
 }
 
@@ -117,7 +114,6 @@ impl TaskError {
             task: None,
             task_id: None,
             attempt: 0,
-            code: kind.code().to_owned(),
             backtrace: Vec::new(),
         }
     }
@@ -132,7 +128,7 @@ impl TaskError {
     #[must_use]
     pub fn of(mut self, task: &str, id: super::TaskId, attempt: u32) -> Self {
         if self.task_id.is_none() {
-            self.task = Some(task.to_owned());
+            self.task = Some(task.into());
             self.task_id = Some(id);
             self.attempt = attempt;
         }
@@ -143,6 +139,27 @@ impl TaskError {
     #[must_use]
     pub fn to_json(&self) -> Vec<u8> {
         serde_json::to_vec(self).expect("strings and numbers serialize")
+    }
+}
+
+/// As the ABI writes it: with the stable code of its kind, and without what is empty.
+impl Serialize for TaskError {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        let mut fields = serializer.serialize_struct("TaskError", 7)?;
+        fields.serialize_field("kind", &self.kind)?;
+        fields.serialize_field("message", &self.message)?;
+        if let Some(task) = &self.task {
+            fields.serialize_field("task", task)?;
+        }
+        if let Some(id) = &self.task_id {
+            fields.serialize_field("task_id", id)?;
+        }
+        fields.serialize_field("attempt", &self.attempt)?;
+        fields.serialize_field("code", self.kind.code())?;
+        if !self.backtrace.is_empty() {
+            fields.serialize_field("backtrace", &self.backtrace)?;
+        }
+        fields.end()
     }
 }
 

@@ -162,11 +162,17 @@ impl<S> State<S> {
     }
 }
 
+const M: &str = IMPORT_MODULE;
+
 /// Adds module `wrun` to the linker.
 pub(super) fn add_to_linker<S: HostServices>(
     linker: &mut Linker<State<S>>,
 ) -> wasmtime::Result<()> {
-    const M: &str = IMPORT_MODULE;
+    add_calls(linker)?;
+    add_objects(linker)
+}
+
+fn add_calls<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Result<()> {
     linker.func_wrap(M, "arg_count", value::arg_count::<S>)?;
     linker.func_wrap(M, "arg_len", value::arg_len::<S>)?;
     linker.func_wrap(M, "arg_read", value::arg_read::<S>)?;
@@ -196,6 +202,10 @@ pub(super) fn add_to_linker<S: HostServices>(
     linker.func_wrap(M, "cancel", task::cancel::<S>)?;
     linker.func_wrap_async(M, "sleep", |c, (ns,): (i64,)| task::sleep(c, ns))?;
     linker.func_wrap(M, "context", task::context::<S>)?;
+    Ok(())
+}
+
+fn add_objects<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Result<()> {
     linker.func_wrap_async(
         M,
         "put",

@@ -31,17 +31,11 @@ pub(super) fn spawn<S: HostServices>(
         Err(stop) => return now(encode(Err(stop))),
     };
     Box::new(async move {
-        let submitted = caller.data_mut().services.submit(specs).await;
+        let submitted = caller.data_mut().services.submit(specs, large(cap)).await;
         let (memory, state) = memory_and_state(&mut caller, SPAWN)?;
         let target = handle_range(memory, SPAWN, out, cap)?;
         let result = match submitted {
             Err(error) => Err(state.refused(error)),
-            Ok(resources) if resources.len() > large(cap) => {
-                let n = resources.len();
-                Err(state.bad_argument(format!(
-                    "`spawn`: {n} handles and room for {cap}; the calls run all the same"
-                )))
-            }
             Ok(resources) => value::insert_all(state, resources, &mut memory[target]),
         };
         encode(result)

@@ -20,8 +20,14 @@ impl Random {
 #[test]
 fn a_table_behaves_like_a_map() {
     for seed in 1..=20 {
-        let (record, account) = (Record::default(), Account::new("test", Limits::default(), None));
-        let (mut random, mut model) = (Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed)), HashMap::new());
+        let (record, account) = (
+            Record::default(),
+            Account::new("test", Limits::default(), None),
+        );
+        let (mut random, mut model) = (
+            Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed)),
+            HashMap::new(),
+        );
         let mut table = HandleTable::new(account.clone());
         let mut released = VecDeque::new();
         for _ in 0..5_000 {
@@ -30,7 +36,10 @@ fn a_table_behaves_like_a_map() {
                     let object = object(&record);
                     let handle = table.insert(Resource::Object(object.clone())).unwrap();
                     assert!((1..=i32::MAX as u32).contains(&handle));
-                    assert!(model.insert(handle, object).is_none(), "a live handle is given once");
+                    assert!(
+                        model.insert(handle, object).is_none(),
+                        "a live handle is given once"
+                    );
                     released.retain(|old| *old != handle);
                 }
                 5..9 if !model.is_empty() => {
@@ -38,7 +47,9 @@ fn a_table_behaves_like_a_map() {
                     live.sort_unstable();
                     let handle = live[random.below(live.len())];
                     let expected = model.remove(&handle).unwrap();
-                    let Some(Resource::Object(found)) = table.remove(handle) else { panic!("an object") };
+                    let Some(Resource::Object(found)) = table.remove(handle) else {
+                        panic!("an object")
+                    };
                     assert_eq!(found, expected);
                     released.push_back(handle);
                 }
@@ -72,17 +83,38 @@ fn kinds_are_told_apart() {
     let object = table.insert(Resource::Object(object(&record))).unwrap();
     let stream = table.insert(Resource::Stream(record.stream())).unwrap();
     let actor = table.insert(Record::actor()).unwrap();
-    assert!(table.object(object).is_some() && table.stream(object).is_none() && table.actor(object).is_none());
-    assert!(table.object(stream).is_none() && table.stream(stream).is_some() && table.actor(stream).is_none());
-    assert!(table.object(actor).is_none() && table.stream(actor).is_none() && table.actor(actor).is_some());
+    assert!(
+        table.object(object).is_some()
+            && table.stream(object).is_none()
+            && table.actor(object).is_none()
+    );
+    assert!(
+        table.object(stream).is_none()
+            && table.stream(stream).is_some()
+            && table.actor(stream).is_none()
+    );
+    assert!(
+        table.object(actor).is_none()
+            && table.stream(actor).is_none()
+            && table.actor(actor).is_some()
+    );
 }
 
 #[test]
 fn the_account_and_the_table_have_limits() {
-    let account = Account::new("test", Limits::default().with(tenant::Resource::Handles, 64), None);
+    let account = Account::new(
+        "test",
+        Limits::default().with(tenant::Resource::Handles, 64),
+        None,
+    );
     let (record, mut table) = (Record::default(), HandleTable::new(account));
-    let handles: Vec<_> = (0..64).map(|_| table.insert(Resource::Object(object(&record))).unwrap()).collect();
-    assert!(matches!(table.insert(Record::actor()), Err(HandleError::Over(_))));
+    let handles: Vec<_> = (0..64)
+        .map(|_| table.insert(Resource::Object(object(&record))).unwrap())
+        .collect();
+    assert!(matches!(
+        table.insert(Record::actor()),
+        Err(HandleError::Over(_))
+    ));
     assert!(matches!(table.reserve(MAX_HANDLES), Err(HandleError::Full)));
     assert!(table.remove(handles[3]).is_some());
     assert!(table.remove(handles[3]).is_none());

@@ -38,7 +38,10 @@ async fn each_bad_pointer_is_a_trap_that_names_the_function() {
         let error = end.outcome.expect_err(function);
         assert!(end.dead);
         assert_eq!(error.kind, ErrorKind::Trap, "{function}: {error}");
-        assert!(error.message.contains(&format!("`{function}` was given")), "{error}");
+        assert!(
+            error.message.contains(&format!("`{function}` was given")),
+            "{error}"
+        );
         assert!(error.message.contains("65536 bytes"), "{error}");
     }
     bench.assert_clean();
@@ -75,7 +78,10 @@ async fn each_bad_handle_gets_one_answer() {
             vec![],
         )
         .await;
-    assert_eq!((ints[0], ints[1], ints[3], ints[4]), (0, 1, i32::from(b'{'), 0));
+    assert_eq!(
+        (ints[0], ints[1], ints[3], ints[4]),
+        (0, 1, i32::from(b'{'), 0)
+    );
     bench.assert_clean();
 }
 
@@ -83,7 +89,11 @@ async fn each_bad_handle_gets_one_answer() {
 async fn arguments_are_read_and_results_written() {
     let bench = Bench::new();
     let object = ObjectRef::ready(bench.record.id(), Ok(value(b"\0hello")));
-    let with_refs = Value::new(Bytes::from_static(b"\0xy"), vec![Resource::Object(object), Record::actor()], None);
+    let with_refs = Value::new(
+        Bytes::from_static(b"\0xy"),
+        vec![Resource::Object(object), Record::actor()],
+        None,
+    );
     let ints = bench
         .ints(
             "(call $emit (call $arg_count)) (call $emit (call $arg_len (i32.const 0)))
@@ -105,8 +115,31 @@ async fn arguments_are_read_and_results_written() {
         )
         .await;
     let he = i32::from(u16::from_le_bytes(*b"he"));
-    assert_eq!(ints, [1, 3, 2, i32::from(b'y'), 0, 2, 0, 2, 0, -1, 6, 2, he, 0, -4, -4]);
-    for body in ["(drop (call $arg_len (i32.const 0)))", "(drop (call $arg_refs (i32.const 9) (i32.const 0) (i32.const 0)))"] {
+    assert_eq!(
+        ints,
+        [
+            1,
+            3,
+            2,
+            i32::from(b'y'),
+            0,
+            2,
+            0,
+            2,
+            0,
+            -1,
+            6,
+            2,
+            he,
+            0,
+            -4,
+            -4
+        ]
+    );
+    for body in [
+        "(drop (call $arg_len (i32.const 0)))",
+        "(drop (call $arg_refs (i32.const 9) (i32.const 0) (i32.const 0)))",
+    ] {
         let error = bench.error(body).await;
         assert_eq!(error.kind, ErrorKind::Trap);
         assert!(error.message.contains("of a call that has 0"), "{error}");
@@ -198,13 +231,16 @@ async fn spawned_calls_are_waited_for() {
         tokio::time::sleep(Duration::from_millis(30)).await;
         record.spawned.lock()[0].complete(Ok(value(b"\0one")));
         tokio::time::sleep(Duration::from_millis(30)).await;
-        record.spawned.lock()[1].complete(Err(Arc::new(TaskError::new(ErrorKind::Panic, "it broke"))));
+        record.spawned.lock()[1]
+            .complete(Err(Arc::new(TaskError::new(ErrorKind::Panic, "it broke"))));
     };
     let (end, ()) = tokio::join!(bench.run(&text, vec![]), complete);
     assert_eq!(ints(&end), [-4, 2, -2, 0, -10, 1, 1, -3, 1, -3]);
     let submitted = std::mem::take(&mut *bench.record.submitted.lock());
     assert_eq!(submitted.len(), 2);
-    assert!(matches!(&submitted[1].args[0], crate::types::Arg::Value(v) if &v.bytes[..] == b"\0\x09"));
+    assert!(
+        matches!(&submitted[1].args[0], crate::types::Arg::Value(v) if &v.bytes[..] == b"\0\x09")
+    );
     bench.record.spawned.lock().clear();
     drop(end);
     bench.assert_clean();
@@ -233,16 +269,30 @@ async fn a_spawn_that_cannot_be_is_a_status() {
 async fn wait_refuses_what_cannot_be() {
     let bench = Bench::new();
     let wait = |n: i32, min: i32, max: i32| {
-        format!("(call $emit (call $wait (i32.const 0) (i32.const {n}) (i32.const {min}) (i32.const {max}) (i64.const 0) (i32.const 100)))")
+        format!(
+            "(call $emit (call $wait (i32.const 0) (i32.const {n}) (i32.const {min}) (i32.const {max}) (i64.const 0) (i32.const 100)))"
+        )
     };
-    let body = [wait(0, 0, 0), wait(0, 1, 1), wait(1, 2, 2), wait(1, 1, 0), wait(1, 0, -1), wait(1, -1, 1)].concat();
+    let body = [
+        wait(0, 0, 0),
+        wait(0, 1, 1),
+        wait(1, 2, 2),
+        wait(1, 1, 0),
+        wait(1, 0, -1),
+        wait(1, -1, 1),
+    ]
+    .concat();
     assert_eq!(bench.ints(&body, vec![]).await, [0, -4, -4, -4, -4, -4]);
 }
 
 #[tokio::test]
 async fn actors_are_found_stopped_and_told_apart() {
     let bench = Bench::new();
-    bench.record.actors.lock().insert("known".to_owned(), Record::actor());
+    bench
+        .record
+        .actors
+        .lock()
+        .insert("known".to_owned(), Record::actor());
     let body = "(call $emit (call $actor_self))
         (local.set $a (call $actor_get (i32.const 500) (i32.const 5)))
         (call $emit (i32.gt_s (local.get $a) (i32.const 0)))
@@ -297,13 +347,31 @@ async fn a_call_fails_with_its_first_message() {
     };
     let end = bench.run(&fail(0, ""), vec![]).await;
     let error = end.outcome.expect_err("failed");
-    assert_eq!((error.kind, error.message.as_str(), end.dead), (ErrorKind::Application, "wrong", false));
+    assert_eq!(
+        (error.kind, error.message.as_str(), end.dead),
+        (ErrorKind::Application, "wrong", false)
+    );
     let end = bench.run(&fail(1, "(unreachable)"), vec![]).await;
     let error = end.outcome.expect_err("failed");
-    assert_eq!((error.kind, error.message.as_str(), end.dead), (ErrorKind::Panic, "wrong", true));
+    assert_eq!(
+        (error.kind, error.message.as_str(), end.dead),
+        (ErrorKind::Panic, "wrong", true)
+    );
     assert!(!error.backtrace.is_empty());
-    for (kind, expected) in [(2, ErrorKind::BadArgument), (3, ErrorKind::BadResult), (77, ErrorKind::Application)] {
-        assert_eq!(bench.run(&fail(kind, ""), vec![]).await.outcome.expect_err("failed").kind, expected);
+    for (kind, expected) in [
+        (2, ErrorKind::BadArgument),
+        (3, ErrorKind::BadResult),
+        (77, ErrorKind::Application),
+    ] {
+        assert_eq!(
+            bench
+                .run(&fail(kind, ""), vec![])
+                .await
+                .outcome
+                .expect_err("failed")
+                .kind,
+            expected
+        );
     }
     bench.assert_clean();
 }

@@ -21,7 +21,9 @@ async fn ticking<F: Future>(bench: &Bench, future: F) -> F::Output {
 /// Runs for a while and is dropped.
 async fn dropped_half_way(bench: &Bench, text: &str) {
     let run = tokio::time::timeout(Duration::from_millis(40), bench.run(text, vec![]));
-    ticking(bench, run).await.expect_err("it does not end by itself");
+    ticking(bench, run)
+        .await
+        .expect_err("it does not end by itself");
     bench.record.spawned.lock().clear();
     bench.record.submitted.lock().clear();
     bench.assert_clean();
@@ -57,10 +59,22 @@ async fn a_start_that_fails_is_told() {
     let bench = Bench::new();
     for (fields, kind) in [
         ("(func $s (unreachable)) (start $s)", ErrorKind::Trap),
-        ("(func (export \"_initialize\") (unreachable))", ErrorKind::Trap),
-        ("(func (export \"_initialize\") (call $fail (i32.const 0) (i32.const 0) (i32.const 0)))", ErrorKind::Application),
-        ("(func (export \"_initialize\") (call $proc_exit (i32.const 3)))", ErrorKind::Application),
-        ("(func $s (drop (call $arg_len (i32.const 0)))) (start $s)", ErrorKind::Trap),
+        (
+            "(func (export \"_initialize\") (unreachable))",
+            ErrorKind::Trap,
+        ),
+        (
+            "(func (export \"_initialize\") (call $fail (i32.const 0) (i32.const 0) (i32.const 0)))",
+            ErrorKind::Application,
+        ),
+        (
+            "(func (export \"_initialize\") (call $proc_exit (i32.const 3)))",
+            ErrorKind::Application,
+        ),
+        (
+            "(func $s (drop (call $arg_len (i32.const 0)))) (start $s)",
+            ErrorKind::Trap,
+        ),
         ("(data (i32.const 65536) \"x\")", ErrorKind::Trap),
     ] {
         let end = bench.run(&guest_with("", fields), vec![]).await;
@@ -80,13 +94,22 @@ async fn the_pool_overflows_to_allocation_on_demand() {
         assert_eq!(ints(&call(&mut sandbox, vec![]).await), [9]);
         live.push(sandbox);
     }
-    assert_eq!((bench.sandboxes.live(), bench.sandboxes.made_outside_pool()), (5, 3));
+    assert_eq!(
+        (bench.sandboxes.live(), bench.sandboxes.made_outside_pool()),
+        (5, 3)
+    );
     live.remove(0);
-    assert!(bench.sandbox(&module).await.unwrap().in_pool(), "the slot came back");
+    assert!(
+        bench.sandbox(&module).await.unwrap().in_pool(),
+        "the slot came back"
+    );
     drop(live);
     bench.assert_clean();
     let without = Bench::with(0, Limits::default());
-    assert_eq!(without.ints("(call $emit (i32.const 9))", vec![]).await, [9]);
+    assert_eq!(
+        without.ints("(call $emit (i32.const 9))", vec![]).await,
+        [9]
+    );
     assert_eq!(without.sandboxes.info().strategy, Strategy::OnDemand);
 }
 
@@ -103,19 +126,26 @@ async fn a_fresh_sandbox_sees_nothing_of_the_one_before() {
         (i32.store (i32.const 2000000) (i32.const 7)) (global.set $g (i32.const 7))
         (table.set $t (i32.const 3) (ref.func $emit)) (table.set $t (i32.const 550) (ref.func $emit))
         (memory.init $d (i32.const 0) (i32.const 0) (i32.const 1)) (data.drop $d)";
-    let fields = "(global $g (mut i32) (i32.const 1)) (table $t 4 funcref) (elem declare func $emit)
+    let fields =
+        "(global $g (mut i32) (i32.const 1)) (table $t 4 funcref) (elem declare func $emit)
         (data $d \"x\") (data (i32.const 100) \"\\05\\00\\00\\00\")";
     let module = bench.module(&guest_with(body, fields));
     for _ in 0..4 {
         let mut sandbox = bench.sandbox(&module).await.unwrap();
         assert!(sandbox.in_pool());
-        assert_eq!(ints(&call(&mut sandbox, vec![]).await), [5, 0, 1, 1, 4, 1, 0, 1]);
+        assert_eq!(
+            ints(&call(&mut sandbox, vec![]).await),
+            [5, 0, 1, 1, 4, 1, 0, 1]
+        );
     }
     // Another module in the same slot.
     let other = bench.module(&guest(
         "(call $emit (i32.load (i32.const 100))) (drop (memory.grow (i32.const 40))) (call $emit (i32.load (i32.const 2000000)))",
     ));
-    assert_eq!(ints(&call(&mut bench.sandbox(&other).await.unwrap(), vec![]).await), [0, 0]);
+    assert_eq!(
+        ints(&call(&mut bench.sandbox(&other).await.unwrap(), vec![]).await),
+        [0, 0]
+    );
 }
 
 #[tokio::test]
@@ -137,7 +167,9 @@ async fn a_dropped_call_leaves_a_dead_sandbox() {
     let bench = Bench::new();
     let module = bench.module(&guest("(call $sleep (i64.const 10000000000))"));
     let mut sandbox = bench.sandbox(&module).await.unwrap();
-    tokio::time::timeout(Duration::from_millis(10), call(&mut sandbox, vec![])).await.expect_err("sleeps");
+    tokio::time::timeout(Duration::from_millis(10), call(&mut sandbox, vec![]))
+        .await
+        .expect_err("sleeps");
     assert!(call(&mut sandbox, vec![]).await.dead);
     drop(sandbox);
     bench.assert_clean();
@@ -150,7 +182,10 @@ fn futures_are_small_and_can_move_between_threads() {
     }
     let bench = Bench::new();
     let module = bench.module(&guest(""));
-    let services = TestServices { account: bench.account.clone(), record: bench.record.clone() };
+    let services = TestServices {
+        account: bench.account.clone(),
+        record: bench.record.clone(),
+    };
     bench.record.alive.fetch_add(1, Ordering::SeqCst);
     let future = module.instantiate(services, bench.options());
     assert!(sendable(&future) < 8 << 10, "{}", sendable(&future));
@@ -160,7 +195,6 @@ fn futures_are_small_and_can_move_between_threads() {
 
 /// A long chain of values that refer to each other is given back without a deep recursion in the host.
 #[tokio::test]
-#[ignore = "the store drops what a value refers to recursively, which overflows the stack"]
 async fn a_long_chain_of_references_can_be_dropped() {
     let bench = Bench::new();
     let body = "(loop $more

@@ -1,5 +1,7 @@
 //! Guests in text against services that keep a record; no scheduler.
 
+#![allow(clippy::too_many_lines, reason = "tables of cases are long")]
+
 mod handles;
 mod hostcalls;
 mod lifecycle;
@@ -23,7 +25,7 @@ use wrun_abi::StopMode;
 
 use super::*;
 use crate::{
-    store::{ObjectRef, Resource, Stream, StreamRef, Value, Waiting},
+    store::{ObjectRef, Resource, Stream, StreamReader, StreamRef, Value, Waiting},
     tenant::{self, Account, Limits},
     types::{CallSpec, ErrorKind, JobId, LogLine, ObjectId, Target, TaskError, TaskId},
 };
@@ -46,7 +48,10 @@ pub(super) struct Record {
 
 impl Record {
     pub(super) fn id(&self) -> ObjectId {
-        ObjectId::result(TaskId::new(job(), self.next.fetch_add(1, Ordering::Relaxed)), 0)
+        ObjectId::result(
+            TaskId::new(job(), self.next.fetch_add(1, Ordering::Relaxed)),
+            0,
+        )
     }
 
     pub(super) fn actor() -> Resource {
@@ -54,7 +59,7 @@ impl Record {
     }
 
     pub(super) fn stream(&self) -> StreamRef {
-        Stream::new(self.id(), 4)
+        StreamReader::new(Stream::new(self.id(), 4))
     }
 }
 
@@ -74,7 +79,11 @@ impl Drop for TestServices {
 }
 
 impl HostServices for TestServices {
-    async fn submit(&mut self, calls: Vec<CallSpec<Resource>>) -> Result<Vec<Resource>, TaskError> {
+    async fn submit(
+        &mut self,
+        calls: Vec<CallSpec<Resource>>,
+        room: usize,
+    ) -> Result<Vec<Resource>, TaskError> {
         tokio::task::yield_now().await;
         let mut made = Vec::new();
         for call in &calls {
@@ -82,7 +91,9 @@ impl HostServices for TestServices {
                 Target::Task(name) if &**name == "missing" => {
                     return Err(TaskError::new(ErrorKind::NotFound, "no task `missing`"));
                 }
-                Target::Task(name) if &**name == "stream" => made.push(Resource::Stream(self.record.stream())),
+                Target::Task(name) if &**name == "stream" => {
+                    made.push(Resource::Stream(self.record.stream()))
+                }
                 Target::Constructor(_) => made.push(Record::actor()),
                 Target::Task(_) | Target::Method(..) => {
                     let object = ObjectRef::pending(self.record.id());
@@ -91,12 +102,17 @@ impl HostServices for TestServices {
                 }
             }
         }
+        if made.len() > room {
+            return Err(TaskError::new(ErrorKind::BadArgument, "no room for the handles"));
+        }
         self.record.submitted.lock().extend(calls);
         Ok(made)
     }
 
     async fn value(&mut self, bytes: Bytes, refs: Vec<Resource>) -> Result<Value, TaskError> {
-        let charge = self.account.charge(tenant::Resource::ObjectBytes, bytes.len() as u64);
+        let charge = self
+            .account
+            .charge(tenant::Resource::ObjectBytes, bytes.len() as u64);
         let charge = charge.map_err(|over| TaskError::new(ErrorKind::Limit, over.to_string()))?;
         Ok(Value::new(bytes, refs, Some(charge)))
     }
@@ -133,7 +149,10 @@ impl HostServices for TestServices {
     }
 
     fn actor_self(&self) -> Option<Resource> {
-        self.record.is_actor.load(Ordering::Relaxed).then(Record::actor)
+        self.record
+            .is_actor
+            .load(Ordering::Relaxed)
+            .then(Record::actor)
     }
 
     fn actor_get(&self, name: &str) -> Option<Resource> {
@@ -168,7 +187,11 @@ impl Bench {
     }
 
     pub(super) fn with(pool_size: u32, limits: Limits) -> Self {
-        let options = SandboxesOptions { pool_size, cache: CacheDir::Off, ..SandboxesOptions::default() };
+        let options = SandboxesOptions {
+            pool_size,
+            cache: CacheDir::Off,
+            ..SandboxesOptions::default()
+        };
         Self::of(Sandboxes::new(options).unwrap(), limits)
     }
 
@@ -176,11 +199,21 @@ impl Bench {
         let (log, lines) = mpsc::channel(1_000);
         let account = Account::new("test", limits, None);
         let (record, wasi) = (Arc::default(), WasiConfig::default());
-        Self { sandboxes, account, record, memory_limit: 16 << 20, wasi, log, lines }
+        Self {
+            sandboxes,
+            account,
+            record,
+            memory_limit: 16 << 20,
+            wasi,
+            log,
+            lines,
+        }
     }
 
     pub(super) fn module(&self, text: &str) -> Module<TestServices> {
-        self.sandboxes.compile("test.wat", text.as_bytes()).unwrap_or_else(|e| panic!("{e}\n{text}"))
+        self.sandboxes
+            .compile("test.wat", text.as_bytes())
+            .unwrap_or_else(|e| panic!("{e}\n{text}"))
     }
 
     pub(super) fn options(&self) -> SandboxOptions {
@@ -188,13 +221,23 @@ impl Bench {
             account: self.account.clone(),
             memory_limit: self.memory_limit,
             wasi: Arc::new(self.wasi.clone()),
-            log: LogSource { task: TaskId::new(job(), 7), name: "run".into(), sender: self.log.clone() },
+            log: LogSource {
+                task: TaskId::new(job(), 7),
+                name: "run".into(),
+                sender: self.log.clone(),
+            },
         }
     }
 
-    pub(super) async fn sandbox(&self, module: &Module<TestServices>) -> Result<Sandbox<TestServices>, TaskError> {
+    pub(super) async fn sandbox(
+        &self,
+        module: &Module<TestServices>,
+    ) -> Result<Sandbox<TestServices>, TaskError> {
         self.record.alive.fetch_add(1, Ordering::SeqCst);
-        let services = TestServices { account: self.account.clone(), record: self.record.clone() };
+        let services = TestServices {
+            account: self.account.clone(),
+            record: self.record.clone(),
+        };
         module.instantiate(services, self.options()).await
     }
 
@@ -203,7 +246,11 @@ impl Bench {
         let module = self.module(text);
         match self.sandbox(&module).await {
             Ok(mut sandbox) => call(&mut sandbox, args).await,
-            Err(error) => CallEnd { outcome: Err(error), exit_code: None, dead: true },
+            Err(error) => CallEnd {
+                outcome: Err(error),
+                exit_code: None,
+                dead: true,
+            },
         }
     }
 
@@ -215,45 +262,84 @@ impl Bench {
 
     /// Runs the body of a task that must fail.
     pub(super) async fn error(&self, body: &str) -> TaskError {
-        self.run(&guest(body), Vec::new()).await.outcome.expect_err("the guest must fail")
+        self.run(&guest(body), Vec::new())
+            .await
+            .outcome
+            .expect_err("the guest must fail")
     }
 
     /// Nothing is held any more.
     pub(super) fn assert_clean(&self) {
-        assert_eq!(self.account.held().collect::<Vec<_>>(), [], "charges are given back");
-        assert_eq!((self.sandboxes.live(), self.record.alive.load(Ordering::SeqCst)), (0, 0));
+        assert_eq!(
+            self.account.held().collect::<Vec<_>>(),
+            [],
+            "charges are given back"
+        );
+        assert_eq!(
+            (
+                self.sandboxes.live(),
+                self.record.alive.load(Ordering::SeqCst)
+            ),
+            (0, 0)
+        );
         assert_eq!(self.sandboxes.free_slots(), self.sandboxes.info().pool_size);
     }
 }
 
 pub(super) async fn call(sandbox: &mut Sandbox<TestServices>, args: Vec<Value>) -> CallEnd {
     let module = sandbox.module().clone();
-    let function = module.manifest().task("run").or(module.manifest().main()).unwrap();
-    let frame = CallFrame { args, result_format: 0, num_returns: function.num_returns };
+    let function = module
+        .manifest()
+        .task("run")
+        .or(module.manifest().main())
+        .unwrap();
+    let frame = CallFrame {
+        args,
+        result_format: 0,
+        num_returns: function.num_returns,
+    };
     sandbox.call(function, frame).await
 }
 
 pub(super) fn ints(end: &CallEnd) -> Vec<i32> {
-    let results = end.outcome.as_ref().unwrap_or_else(|e| panic!("{e} {:?}", e.backtrace));
+    let results = end
+        .outcome
+        .as_ref()
+        .unwrap_or_else(|e| panic!("{e} {:?}", e.backtrace));
     let bytes = &results[0].bytes()[1..];
-    bytes.as_chunks::<4>().0.iter().map(|b| i32::from_le_bytes(*b)).collect()
+    bytes
+        .as_chunks::<4>()
+        .0
+        .iter()
+        .map(|b| i32::from_le_bytes(*b))
+        .collect()
 }
 
 pub(super) fn value(bytes: &'static [u8]) -> Value {
     Value::new(Bytes::from_static(bytes), Vec::new(), None)
 }
 
-pub(super) const MANIFEST: &str = r#"{\"abi\":1,\"kind\":\"task\",\"name\":\"run\",\"export\":\"run\"}\0a"#;
+pub(super) const MANIFEST: &str =
+    r#"{\"abi\":1,\"kind\":\"task\",\"name\":\"run\",\"export\":\"run\"}\0a"#;
 
 /// All host functions as imports, by their names.
 pub(super) fn imports() -> String {
-    let ty = |letters: &str| letters.chars().map(|c| if c == 'i' { " i32" } else { " i64" }).collect::<String>();
+    let ty = |letters: &str| {
+        letters
+            .chars()
+            .map(|c| if c == 'i' { " i32" } else { " i64" })
+            .collect::<String>()
+    };
     let one = |module: &str, (name, params, result): &(&str, &str, &str)| {
         let (params, result) = (ty(params), ty(result));
-        format!("(import \"{module}\" \"{name}\" (func ${name} (param{params}) (result{result})))\n")
+        format!(
+            "(import \"{module}\" \"{name}\" (func ${name} (param{params}) (result{result})))\n"
+        )
     };
     let wrun = hostcall::signatures::WRUN.iter().map(|s| one("wrun", s));
-    let wasi = hostcall::signatures::WASI.iter().map(|s| one(hostcall::signatures::WASI_MODULE, s));
+    let wasi = hostcall::signatures::WASI
+        .iter()
+        .map(|s| one(hostcall::signatures::WASI_MODULE, s));
     wrun.chain(wasi).collect()
 }
 

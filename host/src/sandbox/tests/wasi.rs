@@ -38,12 +38,34 @@ async fn a_command_runs_and_its_exit_code_is_told() {
         (call $check (call $clock_time_get (i32.const 1) (i64.const 0) (i32.const 16)))
         (call $check (call $print (i32.const 1) (i32.const 100) (i32.const 8)))
         (call $check (call $print (i32.const 2) (i32.const 100) (i32.const 3)))";
-    let text = |end: &str| command(&format!("{body} {end}"), "(data (i32.const 100) \"one\\ntwo!\")");
-    for (end, code, is_ok) in [("", None, true), ("(call $proc_exit (i32.const 0))", Some(0), true), ("(call $proc_exit (i32.const 7))", Some(7), false), ("(call $proc_exit (i32.const 200))", Some(200), false)] {
+    let text = |end: &str| {
+        command(
+            &format!("{body} {end}"),
+            "(data (i32.const 100) \"one\\ntwo!\")",
+        )
+    };
+    for (end, code, is_ok) in [
+        ("", None, true),
+        ("(call $proc_exit (i32.const 0))", Some(0), true),
+        ("(call $proc_exit (i32.const 7))", Some(7), false),
+        ("(call $proc_exit (i32.const 200))", Some(200), false),
+    ] {
         let end = bench.run(&text(end), vec![]).await;
-        assert_eq!((end.exit_code, end.outcome.is_ok()), (code, is_ok), "{:?}", end.outcome);
-        let expected = [(LogStream::Stdout, "one\n"), (LogStream::Stdout, "two!"), (LogStream::Stderr, "one")];
-        assert_eq!(lines(&mut bench).await, expected.map(|(s, t)| (s, t.to_owned())));
+        assert_eq!(
+            (end.exit_code, end.outcome.is_ok()),
+            (code, is_ok),
+            "{:?}",
+            end.outcome
+        );
+        let expected = [
+            (LogStream::Stdout, "one\n"),
+            (LogStream::Stdout, "two!"),
+            (LogStream::Stderr, "one"),
+        ];
+        assert_eq!(
+            lines(&mut bench).await,
+            expected.map(|(s, t)| (s, t.to_owned()))
+        );
     }
     assert!(bench.module(&text("")).is_command());
     bench.assert_clean();
@@ -90,22 +112,52 @@ fn transfer(function: &str) -> String {
 async fn files_are_read_and_written_in_pieces() {
     let mut bench = Bench::new();
     let dir = tempfile::tempdir().unwrap();
-    let grant = |read_only| DirGrant { host: dir.path().into(), guest: "/d".into(), read_only };
+    let grant = |read_only| DirGrant {
+        host: dir.path().into(),
+        guest: "/d".into(),
+        read_only,
+    };
     bench.wasi.dirs = vec![grant(false)];
-    let end = bench.run(&command(&(open(true) + &transfer("fd_write")), PATH), vec![]).await;
+    let end = bench
+        .run(
+            &command(&(open(true) + &transfer("fd_write")), PATH),
+            vec![],
+        )
+        .await;
     assert_eq!(end.exit_code, Some(1024), "{end:?}");
-    assert_eq!(std::fs::metadata(dir.path().join("f")).unwrap().len(), 1 << 20);
+    assert_eq!(
+        std::fs::metadata(dir.path().join("f")).unwrap().len(),
+        1 << 20
+    );
     bench.wasi.dirs = vec![grant(true)];
     std::fs::write(dir.path().join("f"), vec![b'x'; 3 << 20]).unwrap();
-    let end = bench.run(&command(&(open(false) + &transfer("fd_read")), PATH), vec![]).await;
+    let end = bench
+        .run(
+            &command(&(open(false) + &transfer("fd_read")), PATH),
+            vec![],
+        )
+        .await;
     assert_eq!(end.exit_code, Some(1024), "{end:?}");
-    let end = bench.run(&command(&(open(true) + &transfer("fd_write")), PATH), vec![]).await;
-    assert!((100..300).contains(&end.exit_code.unwrap()), "a read-only directory: {end:?}");
+    let end = bench
+        .run(
+            &command(&(open(true) + &transfer("fd_write")), PATH),
+            vec![],
+        )
+        .await;
+    assert!(
+        (100..300).contains(&end.exit_code.unwrap()),
+        "a read-only directory: {end:?}"
+    );
     assert_eq!(std::fs::read(dir.path().join("f")).unwrap()[0], b'x');
     bench.wasi.dirs[0].host = "/nowhere/at/all".into();
     assert!(bench.wasi.check().unwrap_err().contains("/nowhere/at/all"));
     let end = bench.run(&command(&open(false), PATH), vec![]).await;
-    assert!(end.outcome.expect_err("no directory").message.contains("/nowhere/at/all"));
+    assert!(
+        end.outcome
+            .expect_err("no directory")
+            .message
+            .contains("/nowhere/at/all")
+    );
     bench.assert_clean();
 }
 
@@ -122,7 +174,10 @@ async fn sleeping_through_wasi_does_not_block_the_thread() {
     let (one, two) = tokio::join!(bench.run(&text, vec![]), bench.run(&text, vec![]));
     assert!(one.outcome.is_ok() && two.outcome.is_ok(), "{one:?}");
     let time = begin.elapsed();
-    assert!(time >= Duration::from_millis(30) && time < Duration::from_millis(60 * 5), "{time:?}");
+    assert!(
+        time >= Duration::from_millis(30) && time < Duration::from_millis(60 * 5),
+        "{time:?}"
+    );
 }
 
 #[tokio::test]
@@ -154,7 +209,11 @@ async fn a_flood_of_output_waits_for_its_reader() {
         let run = call(&mut sandbox, vec![]);
         tokio::pin!(run);
         // Nobody reads: the guest gets stuck.
-        assert!(tokio::time::timeout(Duration::from_millis(100), &mut run).await.is_err());
+        assert!(
+            tokio::time::timeout(Duration::from_millis(100), &mut run)
+                .await
+                .is_err()
+        );
         assert!(reader.len() >= 900);
         let mut done = false;
         while !done || !reader.is_empty() {

@@ -59,7 +59,10 @@ struct Holder {
 #[wrun::actor]
 impl Holder {
     fn new(given: Thing) -> Self {
-        Self { own: Thing { x: 1 }, given }
+        Self {
+            own: Thing { x: 1 },
+            given,
+        }
     }
 
     fn two(&self) -> (Thing, Thing) {
@@ -150,12 +153,17 @@ pub fn multiple_actors() -> Result<()> {
     const ACTORS: u64 = 5;
     const TIMES: u64 = 50;
     let actors: Vec<_> = (0..ACTORS).map(Counter::remote).collect();
-    let results: Vec<_> = actors.iter().flat_map(|actor| (0..TIMES).map(|_| actor.increase())).collect();
+    let results: Vec<_> = actors
+        .iter()
+        .flat_map(|actor| (0..TIMES).map(|_| actor.increase()))
+        .collect();
     let expected: Vec<u64> = (0..ACTORS).flat_map(|i| i + 1..=i + TIMES).collect();
     assert_eq!(wrun::get(&results)?, expected);
 
     actors.iter().for_each(|actor| drop(actor.reset()));
-    let results: Vec<_> = (0..TIMES).flat_map(|_| actors.iter().map(|actor| actor.increase())).collect();
+    let results: Vec<_> = (0..TIMES)
+        .flat_map(|_| actors.iter().map(|actor| actor.increase()))
+        .collect();
     let expected: Vec<u64> = (1..=TIMES).flat_map(|j| [j; 5]).collect();
     assert_eq!(wrun::get(&results)?, expected);
     Ok(())
@@ -181,7 +189,10 @@ struct Caller {
 impl Caller {
     fn new() -> Result<Self> {
         let refs: Vec<_> = (0..5).map(plus_one::remote).collect();
-        Ok(Self { values: wrun::get(&refs)?, refs })
+        Ok(Self {
+            values: wrun::get(&refs)?,
+            refs,
+        })
     }
 
     fn refs(&self) -> Vec<ObjectRef<u64>> {
@@ -207,7 +218,12 @@ pub fn remote_function_within_actor() -> Result<()> {
     assert_eq!(wrun::get(&actor.refs().get()?)?, expected);
     assert_eq!(actor.values().get()?, expected);
     assert_eq!(actor.calls().get()?, expected);
-    assert_eq!(actor.reads((0..5).map(plus_one::remote).collect::<Vec<_>>()).get()?, expected);
+    assert_eq!(
+        actor
+            .reads((0..5).map(plus_one::remote).collect::<Vec<_>>())
+            .get()?,
+        expected
+    );
     Ok(())
 }
 
@@ -242,7 +258,9 @@ struct WithInner {
 #[wrun::actor]
 impl WithInner {
     fn new(value: u64) -> Self {
-        Self { inner: Counter::remote(value) }
+        Self {
+            inner: Counter::remote(value),
+        }
     }
 
     fn value(&self) -> Result<u64> {
@@ -264,7 +282,10 @@ fn asks_own_actor(value: u64, times: usize) -> Result<Vec<u64>> {
 pub fn define_actor_within_remote_function() -> Result<()> {
     assert_eq!(asks_own_actor::remote(3, 1).get()?, [3]);
     let all: Vec<_> = (0..10).map(|i| asks_own_actor::remote(i, 20)).collect();
-    assert_eq!(wrun::get(&all)?, (0..10).map(|i| vec![i; 20]).collect::<Vec<_>>());
+    assert_eq!(
+        wrun::get(&all)?,
+        (0..10).map(|i| vec![i; 20]).collect::<Vec<_>>()
+    );
     Ok(())
 }
 
@@ -321,7 +342,11 @@ pub fn actor_lifetime_load_balancing() -> Result<()> {
         .map(|_| Counter::options().num_cpus(1).remote(1))
         .collect();
     let values: Vec<_> = actors.iter().map(|actor| actor.plus(0)).collect();
-    assert!(wrun::get_timeout(&values, Duration::from_secs(20))?.iter().all(|value| *value == 1));
+    assert!(
+        wrun::get_timeout(&values, Duration::from_secs(20))?
+            .iter()
+            .all(|value| *value == 1)
+    );
     Ok(())
 }
 
@@ -338,7 +363,8 @@ pub fn fractional_resources() -> Result<()> {
         .map(|_| Counter::options().num_cpus(0.5).remote(1))
         .collect();
     wrun::get(&actors.iter().map(|actor| actor.plus(0)).collect::<Vec<_>>())?;
-    let (time, values) = timed(|| wrun::get(&actors.iter().map(|actor| actor.slow()).collect::<Vec<_>>()));
+    let (time, values) =
+        timed(|| wrun::get(&actors.iter().map(|actor| actor.slow()).collect::<Vec<_>>()));
     values?;
     assert!(time < ms(1400), "two on each slot, side by side: {time:?}");
     Ok(())

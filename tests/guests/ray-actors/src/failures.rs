@@ -54,7 +54,13 @@ pub fn actor_restart() -> Result<()> {
     assert_eq!(results[..100], (1..=100).map(Some).collect::<Vec<_>>());
     assert_eq!(results[100], None, "the call that breaks it fails");
     let after: Vec<u64> = results[101..].iter().copied().flatten().collect();
-    assert!(after.iter().zip(1..).all(|(value, expected)| *value == expected), "{after:?}");
+    assert!(
+        after
+            .iter()
+            .zip(1..)
+            .all(|(value, expected)| *value == expected),
+        "{after:?}"
+    );
     is_back(&actor)?;
     failure(actor.increase(true).get());
     for _ in 0..20 {
@@ -72,11 +78,17 @@ pub fn actor_restart_with_retry() -> Result<()> {
     let actor = Fragile::options().max_restarts(1).remote();
     actor.increase(false).get()?;
     let slow = actor.options().max_retries(3).slow();
-    let calls: Vec<_> = (0..50).map(|_| actor.options().max_retries(3).increase(false)).collect();
+    let calls: Vec<_> = (0..50)
+        .map(|_| actor.options().max_retries(3).increase(false))
+        .collect();
     wrun::sleep(ms(100));
     actor.kill_and_restart()?;
     slow.get()?;
-    assert_eq!(wrun::get(&calls)?, (1..=50).collect::<Vec<u64>>(), "in order, from the start again");
+    assert_eq!(
+        wrun::get(&calls)?,
+        (1..=50).collect::<Vec<u64>>(),
+        "in order, from the start again"
+    );
     Ok(())
 }
 
@@ -151,19 +163,34 @@ fn until_three(actor: Handle<Fragile>) -> Result<u64> {
 /// A retried task's new attempts are callers like any other.
 pub fn caller_task_reconstruction() -> Result<()> {
     let actor = Fragile::remote();
-    let value = until_three::options().max_retries(5).retry_errors(true).remote(&actor);
+    let value = until_three::options()
+        .max_retries(5)
+        .retry_errors(true)
+        .remote(&actor);
     assert_eq!(value.get()?, 3);
     Ok(())
 }
 
 pub fn multiple_actor_restart() -> Result<()> {
-    let actors: Vec<_> = (0..10).map(|_| Fragile::options().max_restarts(wrun::FOREVER).remote()).collect();
+    let actors: Vec<_> = (0..10)
+        .map(|_| Fragile::options().max_restarts(wrun::FOREVER).remote())
+        .collect();
     for _ in 0..3 {
         let calls: Vec<_> = (0..10)
-            .flat_map(|_| actors.iter().map(|actor| actor.options().max_retries(wrun::FOREVER).increase(false)))
+            .flat_map(|_| {
+                actors
+                    .iter()
+                    .map(|actor| actor.options().max_retries(wrun::FOREVER).increase(false))
+            })
             .collect();
-        actors[..5].iter().try_for_each(|actor| actor.kill_and_restart())?;
-        for values in wrun::get_timeout(&calls, Duration::from_secs(30))?.chunks(10).collect::<Vec<_>>().windows(2) {
+        actors[..5]
+            .iter()
+            .try_for_each(|actor| actor.kill_and_restart())?;
+        for values in wrun::get_timeout(&calls, Duration::from_secs(30))?
+            .chunks(10)
+            .collect::<Vec<_>>()
+            .windows(2)
+        {
             let grows = |(before, after): (&u64, &u64)| *after == before + 1 || *after == 1;
             assert!(values[0].iter().zip(values[1]).all(grows), "{values:?}");
         }
@@ -203,8 +230,13 @@ impl HardToStart {
 
 pub fn actor_creation_task_crash() -> Result<()> {
     let error = failure(HardToStart::remote(Fragile::remote(), 2).hello().get());
-    assert!(matches!(error.kind(), ErrorKind::ActorDied | ErrorKind::Panic), "{error:?}");
-    let actor = HardToStart::options().max_restarts(3).remote(Fragile::remote(), 3);
+    assert!(
+        matches!(error.kind(), ErrorKind::ActorDied | ErrorKind::Panic),
+        "{error:?}"
+    );
+    let actor = HardToStart::options()
+        .max_restarts(3)
+        .remote(Fragile::remote(), 3);
     assert_eq!(actor.hello().get()?, 1);
     Ok(())
 }
@@ -217,7 +249,9 @@ struct Owner {
 #[wrun::actor]
 impl Owner {
     fn new() -> Self {
-        Self { waiting: Vec::new() }
+        Self {
+            waiting: Vec::new(),
+        }
     }
 
     fn start(&mut self, starts: Handle<Fragile>, first: Vec<ObjectRef<u64>>) -> Result<()> {
@@ -235,7 +269,9 @@ impl Owner {
 pub fn pending_actor_removed_by_owner() -> Result<()> {
     let signal = Signal::remote();
     let owner = Owner::remote();
-    owner.start(Fragile::remote(), vec![signal::wait(&signal)]).get()?;
+    owner
+        .start(Fragile::remote(), vec![signal::wait(&signal)])
+        .get()?;
     drop(owner);
     let all = wrun::context()?.slots;
     let free = one::options().num_cpus(all).remote();
@@ -279,7 +315,9 @@ pub fn kill_pending_actor() -> Result<()> {
     assert!(failure(never.value().get()).is_actor_died());
     restarted.kill_and_restart()?;
     signal.send().get()?;
-    eventually("it starts after all", || Ok(restarted.value().get().is_ok()))
+    eventually("it starts after all", || {
+        Ok(restarted.value().get().is_ok())
+    })
 }
 
 #[wrun::actor]
@@ -300,7 +338,12 @@ impl Late {
 
 pub fn actor_killing() -> Result<()> {
     let all = wrun::context()?.slots;
-    let start = |restarts| Fragile::options().num_cpus(all).max_restarts(restarts).remote();
+    let start = |restarts| {
+        Fragile::options()
+            .num_cpus(all)
+            .max_restarts(restarts)
+            .remote()
+    };
     let first = start(0);
     first.kill()?;
     let second = start(0);

@@ -22,7 +22,11 @@ impl Queue {
     }
 
     fn of(&self, key: u64) -> Vec<u64> {
-        self.items.iter().filter(|(other, _)| *other == key).map(|(_, item)| *item).collect()
+        self.items
+            .iter()
+            .filter(|(other, _)| *other == key)
+            .map(|(_, item)| *item)
+            .collect()
     }
 }
 
@@ -33,20 +37,28 @@ fn pushes(queue: Handle<Queue>, key: u64, count: u64) -> Result<()> {
 }
 
 fn push_all(queue: &Handle<Queue>, key: u64, count: u64) -> Option<ObjectRef<()>> {
-    (0..count).map(|item| queue.push(key, item)).last()
+    (0..count).fold(None, |_, item| Some(queue.push(key, item)))
 }
 
 /// Each key has all its items, in order.
 fn assert_complete(queue: &Handle<Queue>, keys: u64, count: u64) -> Result<()> {
     for key in 0..keys {
-        assert_eq!(queue.of(key).get()?, (0..count).collect::<Vec<u64>>(), "of {key}");
+        assert_eq!(
+            queue.of(key).get()?,
+            (0..count).collect::<Vec<u64>>(),
+            "of {key}"
+        );
     }
     Ok(())
 }
 
 pub fn fork() -> Result<()> {
     let queue = Queue::remote();
-    wrun::get(&(0..100).map(|key| pushes::remote(&queue, key, 1)).collect::<Vec<_>>())?;
+    wrun::get(
+        &(0..100)
+            .map(|key| pushes::remote(&queue, key, 1))
+            .collect::<Vec<_>>(),
+    )?;
     assert_complete(&queue, 100, 1)
 }
 
@@ -71,8 +83,12 @@ fn pushes_wrapped(wrapped: Wrapped, key: u64, count: u64) -> Result<()> {
 /// The handle goes into a stored value, and out of it in each task.
 pub fn pickled_handle_consistency() -> Result<()> {
     let queue = Queue::remote();
-    let stored = wrun::put(Wrapped { queue: vec![queue.clone()] });
-    let mut forks: Vec<_> = (0..10).map(|key| pushes_wrapped::remote(&stored, key, 100)).collect();
+    let stored = wrun::put(Wrapped {
+        queue: vec![queue.clone()],
+    });
+    let mut forks: Vec<_> = (0..10)
+        .map(|key| pushes_wrapped::remote(&stored, key, 100))
+        .collect();
     forks.extend(push_all(&queue, 10, 100));
     wrun::get(&forks)?;
     assert_complete(&queue, 11, 100)
@@ -86,7 +102,10 @@ fn pushes_nested(queue: Handle<Queue>, key: u64, count: u64) -> Result<()> {
 
 pub fn nested_fork() -> Result<()> {
     let queue = Queue::remote();
-    let forks: Vec<_> = (0..10).step_by(2).map(|key| pushes_nested::remote(&queue, key, 100)).collect();
+    let forks: Vec<_> = (0..10)
+        .step_by(2)
+        .map(|key| pushes_nested::remote(&queue, key, 100))
+        .collect();
     wrun::get(&forks)?;
     assert_complete(&queue, 10, 100)
 }
@@ -152,7 +171,11 @@ pub fn calling_put_on_actor_handle() -> Result<()> {
 pub fn pickling_actor_handle() -> Result<()> {
     let stored = wrun::put(Tally::remote());
     for i in 1..4 {
-        assert_eq!(stored.get()?.inc().get()?, i, "the stored handle keeps the actor");
+        assert_eq!(
+            stored.get()?.inc().get()?,
+            i,
+            "the stored handle keeps the actor"
+        );
     }
     Ok(())
 }
@@ -165,7 +188,10 @@ struct Stepper {
 #[wrun::actor]
 impl Stepper {
     fn new(mut counters: Vec<Handle<Tally>>) -> Result<Self> {
-        counters.pop().map(|counter| Self { counter }).ok_or_else(|| Error::new("no counter"))
+        counters
+            .pop()
+            .map(|counter| Self { counter })
+            .ok_or_else(|| Error::new("no counter"))
     }
 
     fn step(&self) -> Result<u64> {
@@ -202,13 +228,20 @@ pub fn deleted_actor_no_restart() -> Result<()> {
     drop(counter);
     wrun::sleep(ms(100));
     signal.send();
-    assert_eq!(later.get()?, 2, "the waiting task's handle kept it as it was");
+    assert_eq!(
+        later.get()?,
+        2,
+        "the waiting task's handle kept it as it was"
+    );
     eventually("it ends", || gone::<Tally>("deleted"))
 }
 
 pub fn actor_deletion() -> Result<()> {
     let names: Vec<String> = (0..10).map(|i| format!("deleted {i}")).collect();
-    let actors: Vec<_> = names.iter().map(|name| Tally::options().name(name.as_str()).remote()).collect();
+    let actors: Vec<_> = names
+        .iter()
+        .map(|name| Tally::options().name(name.as_str()).remote())
+        .collect();
     wrun::get(&actors.iter().map(|actor| actor.inc()).collect::<Vec<_>>())?;
     for name in &names {
         assert!(!gone::<Tally>(name)?);
@@ -223,5 +256,7 @@ pub fn actor_deletion() -> Result<()> {
 pub fn remove_actor_immediately_after_creation() -> Result<()> {
     drop(Tally::options().name("one").remote());
     drop(Tally::options().name("two").remote());
-    eventually("they end", || Ok(gone::<Tally>("one")? && gone::<Tally>("two")?))
+    eventually("they end", || {
+        Ok(gone::<Tally>("one")? && gone::<Tally>("two")?)
+    })
 }

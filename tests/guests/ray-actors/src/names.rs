@@ -67,7 +67,12 @@ pub fn named_but_not_detached() -> Result<()> {
 
 #[wrun::task]
 fn starts_detached(name: String) -> Result<u64> {
-    Named::options().name(name).detached(true).remote().inc().get()
+    Named::options()
+        .name(name)
+        .detached(true)
+        .remote()
+        .inc()
+        .get()
 }
 
 pub fn detached_actor() -> Result<()> {
@@ -76,7 +81,11 @@ pub fn detached_actor() -> Result<()> {
     assert_eq!(failure(refused.inc().get()).kind(), ErrorKind::Exists);
     let actor = find("detached")?;
     assert_eq!(actor.inc().get()?, 2);
-    assert_eq!(actor.calls_others().get()?, (7, 1), "it may start tasks and actors though its maker is gone");
+    assert_eq!(
+        actor.calls_others().get()?,
+        (7, 1),
+        "it may start tasks and actors though its maker is gone"
+    );
     actor.kill()
 }
 
@@ -100,7 +109,10 @@ pub fn detached_actor_cleanup_due_to_failure() -> Result<()> {
 pub fn get_actor_no_input() -> Result<()> {
     for name in ["", "   "] {
         let error = failure(find(name));
-        assert!(matches!(error.kind(), ErrorKind::NotFound | ErrorKind::BadArgument), "{error}");
+        assert!(
+            matches!(error.kind(), ErrorKind::NotFound | ErrorKind::BadArgument),
+            "{error}"
+        );
     }
     Ok(())
 }
@@ -109,7 +121,11 @@ pub fn get_actor_after_killed() -> Result<()> {
     let actor = Named::options().name("one").detached(true).remote();
     actor.kill()?;
     eventually("it is not found", || is_free("one"))?;
-    let actor = Named::options().name("two").detached(true).max_restarts(1).remote();
+    let actor = Named::options()
+        .name("two")
+        .detached(true)
+        .max_restarts(1)
+        .remote();
     actor.kill_and_restart()?;
     eventually("it is back", || Ok(find("two")?.inc().get().is_ok()))?;
     find("two")?.kill()
@@ -118,7 +134,13 @@ pub fn get_actor_after_killed() -> Result<()> {
 /// Finds the actor, or makes it; whoever is second gets the first one's.
 #[wrun::task]
 fn get_or_make(name: String) -> Result<u64> {
-    let actor = find(&name).unwrap_or_else(|_| Named::options().name(&*name).get_if_exists(true).detached(true).remote());
+    let actor = find(&name).unwrap_or_else(|_| {
+        Named::options()
+            .name(&*name)
+            .get_if_exists(true)
+            .detached(true)
+            .remote()
+    });
     actor.inc().get()
 }
 
@@ -127,7 +149,11 @@ pub fn get_actor_race_condition() -> Result<()> {
         let name = format!("raced for {i}");
         let mut numbers = wrun::get(&get_or_make::map(vec![name.as_str(); 8]))?;
         numbers.sort_unstable();
-        assert_eq!(numbers, (1..=8).collect::<Vec<u64>>(), "all got the same actor");
+        assert_eq!(
+            numbers,
+            (1..=8).collect::<Vec<u64>>(),
+            "all got the same actor"
+        );
         find(&name)?.kill()?;
     }
     Ok(())

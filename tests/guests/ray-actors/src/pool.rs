@@ -72,7 +72,9 @@ pub fn map_eager() -> Result<()> {
 }
 
 pub fn map_unordered() -> Result<()> {
-    let naps: Result<Vec<u64>> = pool(3).map_unordered(|actor, x| actor.nap(x), [800, 0, 400]).collect();
+    let naps: Result<Vec<u64>> = pool(3)
+        .map_unordered(|actor, x| actor.nap(x), [800, 0, 400])
+        .collect();
     assert_eq!(naps?, [0, 400, 800]);
     Ok(())
 }

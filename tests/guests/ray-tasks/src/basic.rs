@@ -57,7 +57,10 @@ fn primitives() -> Vec<Value> {
 
 /// Passed and stored values come back as they were.
 fn unchanged(values: &[Value]) -> Result<()> {
-    let echoed: Vec<_> = values.iter().map(|value| (echo::remote(value), wrun::put(value.clone()))).collect();
+    let echoed: Vec<_> = values
+        .iter()
+        .map(|value| (echo::remote(value), wrun::put(value.clone())))
+        .collect();
     for ((echoed, stored), value) in echoed.iter().zip(values) {
         assert_eq!(echoed.get()?, *value);
         assert_eq!(stored.get()?, *value);
@@ -67,7 +70,10 @@ fn unchanged(values: &[Value]) -> Result<()> {
 
 pub fn simple_serialization() -> Result<()> {
     unchanged(&primitives())?;
-    let inside: Vec<Value> = primitives().into_iter().map(|value| Value::List(vec![value])).collect();
+    let inside: Vec<Value> = primitives()
+        .into_iter()
+        .map(|value| Value::List(vec![value]))
+        .collect();
     unchanged(&inside)
 }
 
@@ -76,8 +82,17 @@ pub fn complex_serialization() -> Result<()> {
     for i in 0..50 {
         deep = Value::Named([(i.to_string(), deep), ("more".to_owned(), Value::Nothing)].into());
     }
-    let table = (0..10).map(|i| (format!("row {i}"), Value::List(vec![Value::Float(f64::from(i) / 7.0); 1000])));
-    unchanged(&[deep, Value::Named(table.collect()), Value::List(primitives())])
+    let table = (0..10).map(|i| {
+        (
+            format!("row {i}"),
+            Value::List(vec![Value::Float(f64::from(i) / 7.0); 1000]),
+        )
+    });
+    unchanged(&[
+        deep,
+        Value::Named(table.collect()),
+        Value::List(primitives()),
+    ])
 }
 
 fn one() -> u64 {
@@ -96,18 +111,26 @@ fn both() -> Result<(u64, u64)> {
 
 #[wrun::task]
 fn factorial(n: u64) -> Result<u64> {
-    if n == 0 { Ok(1) } else { Ok(n * factorial::remote(n - 1).get()?) }
+    if n == 0 {
+        Ok(1)
+    } else {
+        Ok(n * factorial::remote(n - 1).get()?)
+    }
 }
 
 #[wrun::task]
 fn factorial_even(n: u64) -> Result<u64> {
-    wrun::ensure!(n % 2 == 0, "{n} is odd");
-    if n == 0 { Ok(1) } else { Ok(n * factorial_odd::remote(n - 1).get()?) }
+    wrun::ensure!(n.is_multiple_of(2), "{n} is odd");
+    if n == 0 {
+        Ok(1)
+    } else {
+        Ok(n * factorial_odd::remote(n - 1).get()?)
+    }
 }
 
 #[wrun::task]
 fn factorial_odd(n: u64) -> Result<u64> {
-    wrun::ensure!(n % 2 == 1, "{n} is even");
+    wrun::ensure!(!n.is_multiple_of(2), "{n} is even");
     Ok(n * factorial_even::remote(n - 1).get()?)
 }
 
@@ -127,7 +150,13 @@ struct Holder {
 }
 
 pub fn putting_object_that_closes_over_object_ref() -> Result<()> {
-    let holder = Holder { inside: wrun::put(1), also: Some(Box::new(Holder { inside: wrun::put(2), also: None })) };
+    let holder = Holder {
+        inside: wrun::put(1),
+        also: Some(Box::new(Holder {
+            inside: wrun::put(2),
+            also: None,
+        })),
+    };
     let back = wrun::put(holder).get()?;
     assert_eq!(back.inside.get()?, 1);
     assert_eq!(back.also.ok_or("the inner one is lost")?.inside.get()?, 2);
@@ -166,7 +195,11 @@ fn moved_twice(point: Point) -> Result<Point> {
 
 #[wrun::task(num_returns = 3)]
 fn parts(point: Point) -> (Point, Value, f64) {
-    (Point { x: point.x, y: 0.0 }, Value::Float(point.y), point.x + point.y)
+    (
+        Point { x: point.x, y: 0.0 },
+        Value::Float(point.y),
+        point.x + point.y,
+    )
 }
 
 pub fn register_class() -> Result<()> {
@@ -174,7 +207,10 @@ pub fn register_class() -> Result<()> {
     assert_eq!(moved::remote(&point).get()?, Point { x: 2.0, y: 2.0 });
     assert_eq!(moved_twice::remote(&point).get()?, Point { x: 3.0, y: 2.0 });
     let (a, b, c) = parts::remote(&point);
-    assert_eq!(wrun::get((&a, &b, &c))?, (Point { x: 1.0, y: 0.0 }, Value::Float(2.0), 3.0));
+    assert_eq!(
+        wrun::get((&a, &b, &c))?,
+        (Point { x: 1.0, y: 0.0 }, Value::Float(2.0), 3.0)
+    );
     Ok(())
 }
 
@@ -206,7 +242,10 @@ fn pair() -> (u64, u64) {
 }
 
 pub fn submit_api() -> Result<()> {
-    let options = plus_one::options().num_cpus(1).name("one more").max_retries(0);
+    let options = plus_one::options()
+        .num_cpus(1)
+        .name("one more")
+        .max_retries(0);
     assert_eq!(options.remote(0).get()?, 1);
     let (a, b) = pair::options().num_cpus(0.5).remote();
     assert_eq!(wrun::get(&[a, b])?, [0, 1]);
@@ -231,7 +270,11 @@ fn maybe_blocks(block: bool) -> Result<bool> {
 
 pub fn many_fractional_resources() -> Result<()> {
     let calls: Vec<_> = (0..200_u32)
-        .map(|i| maybe_blocks::options().num_cpus(f64::from(i * 37 % 100) / 100.0).remote(i % 2 == 0))
+        .map(|i| {
+            maybe_blocks::options()
+                .num_cpus(f64::from(i * 37 % 100) / 100.0)
+                .remote(i % 2 == 0)
+        })
         .collect();
     assert!(wrun::get(&calls)?.into_iter().all(|done| done));
     // All slots are there again.
@@ -278,17 +321,28 @@ pub fn multiple_waits_and_gets() -> Result<()> {
 pub fn resource_constraints() -> Result<()> {
     let slots = wrun::context()?.slots;
     let rounds = |count: u32, each: f64| {
-        let calls: Vec<_> = (0..count).map(|_| nap::options().num_cpus(each).remote(400)).collect();
+        let calls: Vec<_> = (0..count)
+            .map(|_| nap::options().num_cpus(each).remote(400))
+            .collect();
         let (time, result) = timed(|| wrun::get(&calls));
         result.map(|_| time)
     };
     let (half, whole) = (slots / 2.0, slots);
     let time = rounds(2, half)?;
-    assert!(ms(390) <= time && time < ms(790), "two halves at once: {time:?}");
+    assert!(
+        ms(390) <= time && time < ms(790),
+        "two halves at once: {time:?}"
+    );
     let time = rounds(3, half)?;
-    assert!(ms(790) <= time && time < ms(1500), "and a third one after them: {time:?}");
+    assert!(
+        ms(790) <= time && time < ms(1500),
+        "and a third one after them: {time:?}"
+    );
     let time = rounds(2, whole)?;
-    assert!(ms(790) <= time && time < ms(1500), "one after the other: {time:?}");
+    assert!(
+        ms(790) <= time && time < ms(1500),
+        "one after the other: {time:?}"
+    );
     Ok(())
 }
 
@@ -328,7 +382,11 @@ fn top() -> Result<u64> {
 
 /// Many chains of three on one slot; all of them must come to an end.
 pub fn fair_queueing() -> Result<()> {
-    let count = if cfg!(target_arch = "wasm32") { 1000 } else { 100 };
+    let count = if cfg!(target_arch = "wasm32") {
+        1000
+    } else {
+        100
+    };
     let all: Vec<_> = (0..count).map(|_| top::remote()).collect();
     let (ready, _) = wrun::wait(&all, count, Some(Duration::from_secs(50)))?;
     assert_eq!(ready.len(), count);
@@ -362,17 +420,29 @@ struct Clerk {
 #[wrun::actor]
 impl Clerk {
     fn new() -> Result<Self> {
-        Ok(Self { job: wrun::context()?.job })
+        Ok(Self {
+            job: wrun::context()?.job,
+        })
     }
 
     fn jobs(&self) -> Result<Vec<String>> {
-        Ok(vec![self.job.clone(), wrun::context()?.job, job_here::remote().get()?])
+        Ok(vec![
+            self.job.clone(),
+            wrun::context()?.job,
+            job_here::remote().get()?,
+        ])
     }
 }
 
 pub fn job_id_consistency() -> Result<()> {
     let job = wrun::context()?.job;
     assert_eq!(job_here::remote().get()?, job);
-    assert!(Clerk::remote().jobs().get()?.iter().all(|other| *other == job));
+    assert!(
+        Clerk::remote()
+            .jobs()
+            .get()?
+            .iter()
+            .all(|other| *other == job)
+    );
     Ok(())
 }

@@ -61,10 +61,26 @@ pub fn call_matrix() -> Result<()> {
         for from_actor in [false, true] {
             for to_actor in [false, true] {
                 for inside in [false, true] {
-                    let bytes = if from_actor { End::remote().source(size) } else { source::remote(size) };
-                    let input = if inside { wrun::put(Input::There(bytes)) } else { wrapped::remote(bytes) };
-                    let length = if to_actor { End::remote().target(input) } else { target::remote(input) };
-                    assert_eq!(length.get()?, size, "from actor {from_actor}, to actor {to_actor}, inside {inside}");
+                    let bytes = if from_actor {
+                        End::remote().source(size)
+                    } else {
+                        source::remote(size)
+                    };
+                    let input = if inside {
+                        wrun::put(Input::There(bytes))
+                    } else {
+                        wrapped::remote(bytes)
+                    };
+                    let length = if to_actor {
+                        End::remote().target(input)
+                    } else {
+                        target::remote(input)
+                    };
+                    assert_eq!(
+                        length.get()?,
+                        size,
+                        "from actor {from_actor}, to actor {to_actor}, inside {inside}"
+                    );
                 }
             }
         }
@@ -90,7 +106,11 @@ impl InOrder {
     }
 
     fn next(&mut self, count: u64, _dependency: u64) -> Result<u64> {
-        wrun::ensure!(count == self.count, "call {count} came as number {}", self.count);
+        wrun::ensure!(
+            count == self.count,
+            "call {count} came as number {}",
+            self.count
+        );
         self.count += 1;
         Ok(count)
     }
@@ -99,7 +119,9 @@ impl InOrder {
 /// The arguments are ready in any order, the calls keep theirs.
 pub fn actor_call_order() -> Result<()> {
     let actor = InOrder::remote();
-    let calls: Vec<_> = (0..100).map(|i| actor.next(i, soon::remote(0, i * 7 % 10 * 10))).collect();
+    let calls: Vec<_> = (0..100)
+        .map(|i| actor.next(i, soon::remote(0, i * 7 % 10 * 10)))
+        .collect();
     assert_eq!(wrun::get(&calls)?, (0..100).collect::<Vec<u64>>());
     Ok(())
 }
@@ -241,9 +263,19 @@ pub fn actor_pass_by_ref() -> Result<()> {
     let actor = Doubler::remote();
     assert_eq!(actor.double(soon::remote(1, 0)).get()?, 2);
     let doubled: Vec<_> = (0..100).map(|i| actor.double(soon::remote(i, 0))).collect();
-    assert_eq!(wrun::get(&doubled)?, (0..100).map(|i| 2 * i).collect::<Vec<u64>>());
-    assert_eq!(failure(actor.double(fails::remote()).get()).message(), "on purpose");
-    assert_eq!(actor.double(4).get()?, 8, "the failed argument did not hurt the actor");
+    assert_eq!(
+        wrun::get(&doubled)?,
+        (0..100).map(|i| 2 * i).collect::<Vec<u64>>()
+    );
+    assert_eq!(
+        failure(actor.double(fails::remote()).get()).message(),
+        "on purpose"
+    );
+    assert_eq!(
+        actor.double(4).get()?,
+        8,
+        "the failed argument did not hurt the actor"
+    );
     Ok(())
 }
 

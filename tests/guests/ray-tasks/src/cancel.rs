@@ -68,7 +68,11 @@ pub fn cancel_multiple_dependents() -> Result<()> {
     }
     dependents.iter().for_each(assert_stopped);
     signal.send();
-    assert_eq!(head.get()?, 1, "cancelling who waits leaves what it waits for");
+    assert_eq!(
+        head.get()?,
+        1,
+        "cancelling who waits leaves what it waits for"
+    );
     Ok(())
 }
 
@@ -96,7 +100,10 @@ fn combine(a: u64, b: u64) -> u64 {
 
 pub fn comprehensive() -> Result<()> {
     let signal = Signal::remote();
-    let (a, b) = (behind(&signal::wait(&signal)), behind(&signal::wait(&signal)));
+    let (a, b) = (
+        behind(&signal::wait(&signal)),
+        behind(&signal::wait(&signal)),
+    );
     let both = combine::remote(&a, &b);
     let after_a = behind(&a);
     nothing_ready(&[a.clone(), b.clone(), after_a.clone(), both.clone()])?;
@@ -111,8 +118,10 @@ pub fn comprehensive() -> Result<()> {
 
 #[wrun::task]
 fn sleeps(for_ever: bool) -> u64 {
-    while for_ever {
-        wrun::sleep(ms(100));
+    if for_ever {
+        loop {
+            wrun::sleep(ms(100));
+        }
     }
     0
 }
@@ -121,13 +130,20 @@ fn sleeps(for_ever: bool) -> u64 {
 pub fn stress() -> Result<()> {
     let first = sleeps::remote(true);
     let tasks: Vec<_> = (0..100_u32).map(|i| (i % 3 == 0, i * 7 % 5 < 2)).collect();
-    let results: Vec<_> = tasks.iter().map(|(for_ever, _)| sleeps::remote(*for_ever)).collect();
+    let results: Vec<_> = tasks
+        .iter()
+        .map(|(for_ever, _)| sleeps::remote(*for_ever))
+        .collect();
     for (result, _) in results.iter().zip(&tasks).filter(|(_, (_, early))| *early) {
         result.cancel()?;
     }
     first.cancel()?;
     assert_stopped(&first);
-    for (result, _) in results.iter().zip(&tasks).filter(|(_, (for_ever, early))| *for_ever && !early) {
+    for (result, _) in results
+        .iter()
+        .zip(&tasks)
+        .filter(|(_, (for_ever, early))| *for_ever && !early)
+    {
         result.cancel()?;
     }
     for (result, (for_ever, early)) in results.iter().zip(&tasks) {
@@ -166,7 +182,13 @@ pub fn fast() -> Result<()> {
             assert!(error.is_cancelled(), "{error:?}");
         }
     }
-    assert!(results.iter().skip(101).step_by(20).all(|result| result.get().is_ok()));
+    assert!(
+        results
+            .iter()
+            .skip(101)
+            .step_by(20)
+            .all(|result| result.get().is_ok())
+    );
     Ok(())
 }
 

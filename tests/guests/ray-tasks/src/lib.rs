@@ -93,9 +93,10 @@ pub const CASES: &[Case] = cases::cases![
 ];
 
 /// Cases that local mode can't do, and why.
-pub const NOT_LOCAL: &[(&str, &str)] = &[
-    ("wait::generator_of_a_crashing_task", "a trap would end the process"),
-];
+pub const NOT_LOCAL: &[(&str, &str)] = &[(
+    "wait::generator_of_a_crashing_task",
+    "a trap would end the process",
+)];
 
 #[wrun::main]
 fn main() -> wrun::Result<()> {

@@ -11,7 +11,11 @@ use wrun::prelude::*;
 use crate::signal::{self, Signal};
 
 /// A third of the store; local mode has no limit, and is slower.
-const LARGE: usize = if cfg!(target_arch = "wasm32") { 16 << 20 } else { 16 << 10 };
+const LARGE: usize = if cfg!(target_arch = "wasm32") {
+    16 << 20
+} else {
+    16 << 10
+};
 
 type Bytes = Vec<u8>;
 
@@ -28,7 +32,10 @@ fn make_large() -> Bytes {
 fn fill() -> Result<()> {
     for _ in 0..4 {
         let other = wrun::put(vec![5_u8; LARGE / 2]);
-        wrun::ensure!(other.get()?.len() == LARGE / 2, "what was just stored is not there");
+        wrun::ensure!(
+            other.get()?.len() == LARGE / 2,
+            "what was just stored is not there"
+        );
     }
     Ok(())
 }
@@ -36,14 +43,22 @@ fn fill() -> Result<()> {
 /// There is room for nearly the whole store, since nothing large is kept.
 fn all_is_gone() -> Result<()> {
     let whole = [large(), large()];
-    let lengths = whole.iter().map(|object| object.get().map(|bytes| bytes.len()));
-    wrun::ensure!(lengths.sum::<Result<usize>>()? == 2 * LARGE, "the store is not free");
+    let lengths = whole
+        .iter()
+        .map(|object| object.get().map(|bytes| bytes.len()));
+    wrun::ensure!(
+        lengths.sum::<Result<usize>>()? == 2 * LARGE,
+        "the store is not free"
+    );
     Ok(())
 }
 
 fn is_there(object: &ObjectRef<Bytes>) -> Result<()> {
     let bytes = object.get()?;
-    wrun::ensure!(bytes.len() == LARGE && bytes.iter().all(|byte| *byte == 3), "it has changed");
+    wrun::ensure!(
+        bytes.len() == LARGE && bytes.iter().all(|byte| *byte == 3),
+        "it has changed"
+    );
     Ok(())
 }
 
@@ -84,7 +99,9 @@ struct Started {
 #[wrun::actor]
 impl Started {
     fn new(dependency: Bytes, _after: u64) -> Self {
-        Self { length: dependency.len() }
+        Self {
+            length: dependency.len(),
+        }
     }
 
     fn length(&self) -> usize {
@@ -289,7 +306,11 @@ pub fn recursively_nest_ids() -> Result<()> {
 
 #[wrun::task]
 fn returns_a_ref(made_by_task: bool) -> Vec<ObjectRef<Bytes>> {
-    vec![if made_by_task { make_large::remote() } else { large() }]
+    vec![if made_by_task {
+        make_large::remote()
+    } else {
+        large()
+    }]
 }
 
 pub fn return_object_ref() -> Result<()> {
@@ -306,7 +327,10 @@ pub fn return_object_ref() -> Result<()> {
 }
 
 #[wrun::task]
-fn reads_returned(refs: Vec<ObjectRef<Vec<ObjectRef<Bytes>>>>, signal: Handle<Signal>) -> Result<()> {
+fn reads_returned(
+    refs: Vec<ObjectRef<Vec<ObjectRef<Bytes>>>>,
+    signal: Handle<Signal>,
+) -> Result<()> {
     signal::wait(&signal).get()?;
     is_there(&refs[0].get()?[0])
 }
@@ -322,8 +346,15 @@ pub fn pass_returned_object_ref() -> Result<()> {
 }
 
 #[wrun::task]
-fn passes_returned(refs: Vec<ObjectRef<Vec<ObjectRef<Bytes>>>>, left: u64) -> Result<Vec<ObjectRef<Bytes>>> {
-    if left == 0 { refs[0].get() } else { passes_returned::remote(refs, left - 1).get() }
+fn passes_returned(
+    refs: Vec<ObjectRef<Vec<ObjectRef<Bytes>>>>,
+    left: u64,
+) -> Result<Vec<ObjectRef<Bytes>>> {
+    if left == 0 {
+        refs[0].get()
+    } else {
+        passes_returned::remote(refs, left - 1).get()
+    }
 }
 
 pub fn recursively_pass_returned_object_ref() -> Result<()> {
@@ -336,7 +367,11 @@ pub fn recursively_pass_returned_object_ref() -> Result<()> {
 
 #[wrun::task]
 fn borrows(left: u64) -> Result<Vec<ObjectRef<Bytes>>> {
-    if left == 0 { Ok(vec![large()]) } else { borrows::remote(left - 1).get() }
+    if left == 0 {
+        Ok(vec![large()])
+    } else {
+        borrows::remote(left - 1).get()
+    }
 }
 
 pub fn recursively_return_borrowed_object_ref() -> Result<()> {
@@ -368,7 +403,10 @@ impl Parent {
 pub fn borrowed_id_failure() -> Result<()> {
     for dies in [false, true] {
         let (parent, keeper) = (Parent::remote(), Keeper::remote(Vec::new()));
-        assert_eq!(parent.pass(vec![large()], &keeper, dies).get().is_err(), dies);
+        assert_eq!(
+            parent.pass(vec![large()], &keeper, dies).get().is_err(),
+            dies
+        );
         fill()?;
         assert_eq!(keeper.check().get()?, 1);
         drop((parent, keeper));
@@ -458,7 +496,11 @@ pub fn actor_constructor_borrowed_refs() -> Result<()> {
 
 #[wrun::task]
 fn step(x: u64) -> Chain {
-    if x > 200 { Chain::End(x) } else { Chain::More(step::remote(x + 1)) }
+    if x > 200 {
+        Chain::End(x)
+    } else {
+        Chain::More(step::remote(x + 1))
+    }
 }
 
 pub fn deep_nested_refs() -> Result<()> {

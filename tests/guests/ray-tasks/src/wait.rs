@@ -56,7 +56,10 @@ pub fn generator_ends() -> Result<()> {
 pub fn generator_error_after_items() -> Result<()> {
     let mut stream = items::remote(1, true);
     assert_eq!(stream.next().ok_or("no item")?.get()?, 0);
-    assert_eq!(failure(stream.next().ok_or("no error")?.get()).message(), "expected");
+    assert_eq!(
+        failure(stream.next().ok_or("no error")?.get()).message(),
+        "expected"
+    );
     assert!(stream.next().is_none());
     Ok(())
 }
@@ -83,7 +86,10 @@ fn ends_with_a_dead_actor(good: u64) -> Result<()> {
         assert_eq!(stream.next().ok_or("no item")?.get()?, i);
     }
     let error = failure(stream.next().ok_or("no error")?.get());
-    assert!(matches!(error.kind(), ErrorKind::ActorDied | ErrorKind::Panic), "{error}");
+    assert!(
+        matches!(error.kind(), ErrorKind::ActorDied | ErrorKind::Panic),
+        "{error}"
+    );
     assert!(stream.next().is_none());
     let error = failure(crasher.items(1).next().ok_or("no error")?.get());
     assert_eq!(error.kind(), ErrorKind::ActorDied, "{error}");
@@ -110,7 +116,10 @@ fn crashing_items() -> impl Iterator<Item = u64> {
 pub fn generator_of_a_crashing_task() -> Result<()> {
     let mut stream = crashing_items::remote();
     assert_eq!(stream.next().ok_or("no item")?.get()?, 0);
-    assert_eq!(failure(stream.next().ok_or("no error")?.get()).kind(), ErrorKind::Trap);
+    assert_eq!(
+        failure(stream.next().ok_or("no error")?.get()).kind(),
+        ErrorKind::Trap
+    );
     assert!(stream.next().is_none());
     Ok(())
 }

@@ -72,7 +72,7 @@ pub fn a_ref_inside_a_value_stays_a_ref() -> Result<()> {
 pub fn constructors_and_methods_get_values_for_refs() -> Result<()> {
     let counter = Counter::remote(nap::remote(100));
     assert_eq!(counter.add(nap::remote(200)).get()?, 300);
-    let sum = counter.add(&wrun::put(5));
+    let sum = counter.add(wrun::put(5));
     assert_eq!(counter.add(sum).get()?, 610);
     Ok(())
 }

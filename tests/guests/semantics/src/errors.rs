@@ -135,7 +135,11 @@ fn passes_on(message: String) -> Result<u64> {
 pub fn an_error_of_a_child_can_be_handled() -> Result<()> {
     assert_eq!(handles::remote("no luck").get()?, "fail: no luck");
     let error = failure(passes_on::remote("no luck").get());
-    assert_eq!((error.task(), error.message()), (Some("fail"), "no luck"), "what is passed on stays what it was");
+    assert_eq!(
+        (error.task(), error.message()),
+        (Some("fail"), "no luck"),
+        "what is passed on stays what it was"
+    );
     Ok(())
 }
 

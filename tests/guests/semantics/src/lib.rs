@@ -150,12 +150,18 @@ pub const CASES: &[Case] = cases::cases![
 
 /// Cases that local mode can't do, and why.
 pub const NOT_LOCAL: &[(&str, &str)] = &[
-    ("errors::a_trap_has_a_backtrace", "a trap would end the process"),
+    (
+        "errors::a_trap_has_a_backtrace",
+        "a trap would end the process",
+    ),
     (
         "errors::endless_recursion_is_a_trap",
         "a trap would end the process",
     ),
-    ("actors::a_trap_kills_the_actor", "a trap would end the process"),
+    (
+        "actors::a_trap_kills_the_actor",
+        "a trap would end the process",
+    ),
     (
         "errors::too_much_memory_is_an_error",
         "threads have no memory limit of their own",

@@ -14,6 +14,8 @@ pub const CASES: &[Case] = cases::cases![
         recursion,
         nesting,
         queued,
+        failing_chain,
+        chain_of_values,
         living_actors,
         refs_in_one_wait,
         small_tasks,

@@ -63,6 +63,36 @@ pub fn queued() -> Result<()> {
     Ok(())
 }
 
+#[wrun::task]
+fn fail_after(milliseconds: u64) -> Result<u64> {
+    wrun::sleep(Duration::from_millis(milliseconds));
+    wrun::bail!("on purpose")
+}
+
+/// 100,000 calls, each waiting for the one before, and the first fails.
+pub fn failing_chain() -> Result<()> {
+    let n = size(100_000);
+    let mut last = fail_after::remote(500);
+    for _ in 0..n {
+        last = add::remote(&last, 1);
+    }
+    match last.get() {
+        Err(error) if error.message() == "on purpose" => Ok(()),
+        other => wrun::bail!("another end: {other:?}"),
+    }
+}
+
+/// 100,000 values, each referring to the one before, dropped at once.
+pub fn chain_of_values() -> Result<()> {
+    let n = size(100_000);
+    let mut last = wrun::put::<Vec<ObjectRef<()>>>(vec![]).cast::<()>();
+    for _ in 0..n {
+        last = wrun::put(vec![last]).cast::<()>();
+    }
+    drop(last);
+    Ok(())
+}
+
 #[wrun::actor]
 struct Cell {
     value: u64,

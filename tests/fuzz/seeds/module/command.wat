@@ -1,0 +1,1 @@
+(module (import "wasi_snapshot_preview1" "proc_exit" (func (param i32))) (memory (export "memory") 1 2) (table 3 funcref) (global (export "g") i64 (i64.const 1)) (data (i32.const 0) "x") (func (export "_start")))

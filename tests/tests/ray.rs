@@ -190,6 +190,19 @@ ported! { ray_actors as ACTORS:
         actor_killing: 1,
         actor_scheduling: 2,
     }
+    retries {
+        method_raise_5_times: 2,
+        method_raise_no_over_retry: 2,
+        method_no_retry_without_retry_exceptions: 2,
+        options_takes_precedence: 2,
+        method_exit_no_over_retry_max_restarts: 2,
+        exit_only_no_over_retry: 2,
+        method_raise_and_exit: 2,
+        method_raise_and_exit_no_over_retry: 2,
+        task_retries_on_dequeue: 2,
+        retry_dependent_task_on_same_actor: 2,
+        generator_method_no_retry_without_retry_exceptions: 2,
+    }
     pool {
         get_next: 4,
         get_next_unordered: 4,

@@ -47,10 +47,10 @@ fn multiply_matrices(x: Matrix, y: Matrix) -> Matrix {
     let mut values = vec![0.0; n * n];
     for first in (0..n).step_by(BLOCK) {
         for (row, out) in x.values.chunks(n).zip(values.chunks_mut(n)) {
-            for k in first..n.min(first + BLOCK) {
-                let factor = row[k];
+            for (k, factor) in row.iter().enumerate().skip(first).take(BLOCK) {
+                let other = &y.values[k * n..(k + 1) * n];
                 out.iter_mut()
-                    .zip(&y.values[k * n..(k + 1) * n])
+                    .zip(other)
                     .for_each(|(sum, value)| *sum += factor * value);
             }
         }

@@ -305,7 +305,11 @@ impl Runtime {
         if let Some(limit) = state.options.timeout {
             let state = state.clone();
             self.node.tokio.spawn(async move {
-                tokio::time::sleep(limit).await;
+                let mut end = state.end.subscribe();
+                let ended = tokio::time::timeout(limit, end.wait_for(Option::is_some)).await.is_ok();
+                if ended {
+                    return;
+                }
                 let message = format!("the job took longer than its limit of {limit:?} (`--timeout`)");
                 let error = crate::types::TaskError::new(crate::types::ErrorKind::Timeout, message);
                 state.finish(1, Some(error), 0).await;

@@ -4,7 +4,7 @@ use std::{
     collections::HashMap,
     fmt,
     sync::{
-        Arc, Weak,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     time::Instant,
@@ -120,6 +120,8 @@ pub(crate) struct JobState {
     pub(crate) emitter: Emitter,
     pub(crate) log: Mutex<mpsc::Sender<LogLine>>,
     pub(crate) end: watch::Sender<Option<JobEnd>>,
+    /// How it ends, once that is known.
+    ending: OnceLock<(i32, Option<TaskError>)>,
     closing: AtomicBool,
     calls: AtomicU64,
     objects: AtomicU64,
@@ -193,6 +195,7 @@ impl JobState {
             counters: Counters::default(),
             log: Mutex::new(log.unwrap_or_else(nowhere)),
             end: watch::Sender::new(None),
+            ending: OnceLock::new(),
             closing: AtomicBool::new(false),
             calls: AtomicU64::new(0),
             objects: AtomicU64::new(0),
@@ -352,8 +355,13 @@ impl JobState {
         error: Option<TaskError>,
         own_fibers: usize,
     ) {
+        // Who ends it first says how it ended, even if another is done with waiting before.
+        let (exit_code, error) = self.ending.get_or_init(|| (exit_code, error)).clone();
         self.closing.store(true, Ordering::SeqCst);
-        let reason = || TaskError::new(ErrorKind::Cancelled, "the job ended");
+        let reason = || match &error {
+            Some(why) if matches!(why.kind, ErrorKind::Timeout | ErrorKind::Cancelled) => why.clone(),
+            _ => TaskError::new(ErrorKind::Cancelled, "the job ended"),
+        };
         for QueuedCall(call) in self.queue.close() {
             call.end(Err(call.error(reason())));
         }

@@ -43,7 +43,7 @@ const FIBER_STACK: usize = 1 << 20;
 /// What a slot's memory keeps when it is given back; less is rewritten, more is unmapped.
 const KEEP_RESIDENT: usize = 2 << 20;
 /// Modules with larger tables run outside the pool.
-const TABLE_ELEMENTS: usize = 20_000;
+pub(super) const TABLE_ELEMENTS: usize = 20_000;
 
 /// Settings of [`Sandboxes`].
 #[derive(Debug, Clone)]

@@ -198,6 +198,8 @@ pub(super) struct Scan {
     memories: usize,
     /// Bytes of all tables at the start, as the host counts them.
     pub(super) table_bytes: u64,
+    /// The most elements that a table may ever have.
+    pub(super) table_most: u64,
     imports: Vec<ImportInfo>,
     bad_imports: Vec<String>,
     exports: Vec<ExportInfo>,
@@ -266,9 +268,9 @@ impl Scan {
                 Ok(())
             }),
             Payload::TableSection(tables) => tables.into_iter().try_for_each(|table| {
-                self.table_bytes = self
-                    .table_bytes
-                    .saturating_add(table?.ty.initial.saturating_mul(8));
+                let ty = table?.ty;
+                self.table_bytes = self.table_bytes.saturating_add(ty.initial.saturating_mul(8));
+                self.table_most = self.table_most.max(ty.maximum.unwrap_or(u64::MAX));
                 Ok(())
             }),
             Payload::MemorySection(memories) => {

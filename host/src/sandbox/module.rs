@@ -9,7 +9,7 @@ use wasmtime::{InstancePre, ModuleExport};
 
 use super::{
     HostServices, LoadProblem, Manifest,
-    engine::{Host, Lazy, Shared},
+    engine::{Host, Lazy, Shared, TABLE_ELEMENTS},
     inspect::{Scan, binary},
     instance::State,
     precompiled::Artifact,
@@ -159,15 +159,16 @@ fn build<S: HostServices>(
     let failed = |e: wasmtime::Error| LoadProblem::Compile(format!("{e:#}"));
     let key = format!("{}-{}", hash.to_hex(), shared.fingerprint);
     let cached = shared.cache.read(&key);
-    let from_cache = cached
-        .as_ref()
-        .and_then(|artifact| place(shared, artifact, &manifest).ok());
+    // A slot's table can't grow past the slot, so a module whose table may runs outside the pool.
+    let pool = shared.pool.as_ref().filter(|_| scan.table_most <= TABLE_ELEMENTS as u64);
+    let place = |artifact: &Artifact| place(pool, &shared.on_demand, artifact, &manifest);
+    let from_cache = cached.as_ref().and_then(|artifact| place(artifact).ok());
     let (pooled, outside) = match from_cache {
         Some(placed) => placed,
         None => {
             let artifact = Artifact::compile(&shared.on_demand.engine, wasm).map_err(failed)?;
             shared.cache.write(&key, &artifact);
-            place(shared, &artifact, &manifest).map_err(failed)?
+            place(&artifact).map_err(failed)?
         }
     };
     Ok(Arc::new(Inner {
@@ -189,18 +190,19 @@ type Placed<S> = (Option<Loaded<S>>, Lazy<Loaded<S>>);
 
 /// Loads into the pool's engine, or into the other one when there is no pool or the module doesn't fit into a slot.
 fn place<S: HostServices>(
-    shared: &Shared<S>,
+    pool: Option<&Host<S>>,
+    on_demand: &Host<S>,
     artifact: &Artifact,
     manifest: &Manifest,
 ) -> wasmtime::Result<Placed<S>> {
-    if let Some(pool) = &shared.pool
+    if let Some(pool) = pool
         && let Ok(loaded) = load(pool, artifact, manifest)
     {
         return Ok((Some(loaded), Lazy::new()));
     }
     Ok((
         None,
-        Lazy::from(Ok(load(&shared.on_demand, artifact, manifest)?)),
+        Lazy::from(Ok(load(on_demand, artifact, manifest)?)),
     ))
 }
 

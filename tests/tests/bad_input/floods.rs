@@ -186,15 +186,18 @@ fn tasks_without_end_whose_handles_are_kept() {
 }
 
 /// Tasks that each start two more.
-#[test]
-fn tasks_that_multiply() {
-    let text = producer(&format!("{SPAWN} {RELEASE}")).replace(
+pub(crate) fn multiplier() -> String {
+    producer(&format!("{SPAWN} {RELEASE}")).replace(
         "(func (export \"t\")",
         "(func (export \"t\") \
          (drop (call $spawn (i32.const 64) (i32.const 12) (i32.const 0) (i32.const 1))) \
          (drop (call $spawn (i32.const 64) (i32.const 12) (i32.const 4) (i32.const 1)))",
-    );
-    let outcome = submit(&text, &["--timeout", "8s"]);
+    )
+}
+
+#[test]
+fn tasks_that_multiply() {
+    let outcome = submit(&multiplier(), &["--timeout", "8s"]);
     outcome.assert_error(124, &["8s"]);
     assert_flat(&outcome, 1024 * MIB);
 }

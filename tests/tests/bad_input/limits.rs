@@ -98,10 +98,10 @@ fn memory_past_the_limit() {
     let tables = module(
         r#"(table $t 1 funcref)
         (func (export "m")
-          (loop (br_if 0 (i32.ne (table.grow $t (ref.null func) (i32.const 100000)) (i32.const -1)))) unreachable)"#,
+          (loop (br_if 0 (i32.ne (table.grow $t (ref.null func) (i32.const 1000)) (i32.const -1)))) unreachable)"#,
         &[MAIN],
     );
-    submit(&tables, &["--memory-limit", "64M"]).assert_error(122, &wanted);
+    submit(&tables, &["--memory-limit", "128K"]).assert_error(122, &wanted);
 }
 
 /// Being refused memory is no failure as long as the guest can live with it.

@@ -3,7 +3,7 @@
 use std::process::Stdio;
 use std::time::{Duration, Instant};
 
-use super::floods::printer;
+use super::floods::{multiplier, printer};
 use super::support::{MAIN, Scratch, guest, module, signal};
 
 /// What the issue allows, and a little for a machine that is busy with other tests.
@@ -124,6 +124,24 @@ fn interrupted_in_a_read_of_standard_input() {
     let status = child.wait().unwrap();
     assert_eq!(status.code(), Some(130));
     assert!(start.elapsed() < SOON, "{:?}", start.elapsed());
+}
+
+#[test]
+fn interrupted_while_tasks_multiply() {
+    stops(&multiplier(), &[], "INT", 130);
+}
+
+#[test]
+fn interrupted_twice() {
+    let scratch = Scratch::new();
+    let file = scratch.file("print.wat", printer(u64::MAX, 64));
+    let mut running = scratch.start(scratch.wrun([std::ffi::OsStr::new("submit"), file.as_os_str()]));
+    running.wait_for_start();
+    signal(running.id(), "INT");
+    signal(running.id(), "INT");
+    let outcome = running.wait();
+    assert_eq!(outcome.code, Some(130), "{outcome:#?}");
+    outcome.assert_no_panic();
 }
 
 #[test]

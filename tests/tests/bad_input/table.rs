@@ -3,8 +3,7 @@
 use std::time::{Duration, Instant};
 
 use serde::Serialize;
-use wrun_host::sandbox::CacheDir;
-use wrun_host::{JobOptions, Runtime, RuntimeOptions, TaskError};
+use wrun_host::{CacheDir, JobOptions, Runtime, RuntimeOptions, TaskError};
 
 use super::support::guest;
 
@@ -148,7 +147,7 @@ pub(crate) fn call_all(
     runtime.block_on(async {
         let cache = tempfile::tempdir().unwrap();
         let mut options = RuntimeOptions::default();
-        options.cache = wrun_host::CacheDir::At(cache.path().to_owned());
+        options.cache = CacheDir::At(cache.path().to_owned());
         let host = Runtime::start(options).unwrap();
         let module = host.load("cases.wat", guest.as_bytes().to_vec()).await.unwrap();
         let job = host.open(&module, JobOptions::default()).unwrap();

@@ -127,7 +127,7 @@ async fn a_fresh_sandbox_sees_nothing_of_the_one_before() {
         (table.set $t (i32.const 3) (ref.func $emit)) (table.set $t (i32.const 550) (ref.func $emit))
         (memory.init $d (i32.const 0) (i32.const 0) (i32.const 1)) (data.drop $d)";
     let fields =
-        "(global $g (mut i32) (i32.const 1)) (table $t 4 funcref) (elem declare func $emit)
+        "(global $g (mut i32) (i32.const 1)) (table $t 4 20000 funcref) (elem declare func $emit)
         (data $d \"x\") (data (i32.const 100) \"\\05\\00\\00\\00\")";
     let module = bench.module(&guest_with(body, fields));
     for _ in 0..4 {

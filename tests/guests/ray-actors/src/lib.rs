@@ -1,7 +1,8 @@
 //! What Ray's tests of actors hold, held here; `tests/ray/TABLE.md` has the list.
 //!
 //! [`basics`] is `test_actor.py`, [`handles`] its tests of handles and forks, [`names`] those of names and detached actors,
-//! [`failures`] `test_actor_failures.py` and all that is about death, [`pool`] `test_actor_pool.py`.
+//! [`failures`] `test_actor_failures.py` and all that is about death, [`retries`] `test_actor_retry_1.py` and `_2.py`, [`pool`]
+//! `test_actor_pool.py`.
 
 #![forbid(unsafe_code)]
 
@@ -10,6 +11,7 @@ pub mod failures;
 pub mod handles;
 pub mod names;
 pub mod pool;
+pub mod retries;
 
 mod signal;
 
@@ -75,6 +77,19 @@ pub const CASES: &[Case] = cases::cases![
         kill_pending_actor,
         actor_killing,
         actor_scheduling,
+    ],
+    retries: [
+        method_raise_5_times,
+        method_raise_no_over_retry,
+        method_no_retry_without_retry_exceptions,
+        options_takes_precedence,
+        method_exit_no_over_retry_max_restarts,
+        exit_only_no_over_retry,
+        method_raise_and_exit,
+        method_raise_and_exit_no_over_retry,
+        task_retries_on_dequeue,
+        retry_dependent_task_on_same_actor,
+        generator_method_no_retry_without_retry_exceptions,
     ],
     pool: [
         get_next,

@@ -1,6 +1,6 @@
 //! `test_reference_counting.py` and its continuation: what stays in the store, and what goes.
 //!
-//! Ray looks into its store; a guest can't. These cases run in a store of 48 MiB and use objects of [`LARGE`] bytes: an
+//! Ray looks into its store; a guest can't. These cases run in a store of 48 MiB and use objects of `LARGE` bytes: an
 //! object that should be kept is read after much else went through the store, and one that should be gone has to make
 //! room for what would not fit beside it.
 

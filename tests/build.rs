@@ -64,7 +64,12 @@ fn main() {
         "Cargo.toml",
         "Cargo.lock",
         "rust-toolchain.toml",
-        "guest-sdk",
+        "guest-sdk/Cargo.toml",
+        "guest-sdk/src",
+        "guest-sdk/abi/Cargo.toml",
+        "guest-sdk/abi/src",
+        "guest-sdk/macros/Cargo.toml",
+        "guest-sdk/macros/src",
         "examples",
         "tests/guests",
     ] {
@@ -172,7 +177,14 @@ fn build(root: &Path, output: &Path, guests: &[Guest]) {
     let mut cargo = Command::new(variable("CARGO"));
     cargo
         .current_dir(root)
-        .args(["build", "--release", "--target", TARGET, "--target-dir"])
+        .args([
+            "build",
+            "--locked",
+            "--release",
+            "--target",
+            TARGET,
+            "--target-dir",
+        ])
         .arg(output);
     for guest in guests.iter().filter(|guest| guest.group != "cases") {
         cargo.args(["--package", &guest.package]);

@@ -2,9 +2,10 @@
 //!
 //! The numbers of seconds that an example prints are its own measurements, so that the start of the command does not
 //! count. Ratios are wide, since tests run side by side on small machines: a program that should take one second must
-//! take less than two, where the wrong one would take four.
+//! take less than three, where the wrong one would take four.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
@@ -60,6 +61,13 @@ fn without_time(line: &str) -> String {
     )
 }
 
+/// In sequence: as long as all sleeps together.
+#[track_caller]
+fn assert_at_least(seconds: f64, low: f64) {
+    assert!(low <= seconds, "{seconds} seconds, not {low} or more");
+}
+
+/// Side by side: as long as the longest, and clearly less than in sequence.
 #[track_caller]
 fn assert_between(seconds: f64, low: f64, high: f64) {
     assert!(
@@ -88,8 +96,8 @@ fn parallel_tasks() {
         );
         assert_eq!(lines[i + 1], "Los resultados son: [0, 1, 2, 3]");
     }
-    assert_between(seconds(lines[0], 0.4), 4.0, 6.0);
-    assert_between(seconds(lines[2], 0.4), 1.0, 2.0);
+    assert_at_least(seconds(lines[0], 0.4), 4.0);
+    assert_between(seconds(lines[2], 0.4), 1.0, 3.0);
 }
 
 #[test]
@@ -116,8 +124,8 @@ fn task_pipeline() {
             "La perdida total es 4000.0. Esto tardóT segundos."
         );
     }
-    assert_between(seconds(lines[2], 4.0), 1.6, 2.4);
-    assert_between(seconds(lines[5], 4.0), 0.4, 0.8);
+    assert_at_least(seconds(lines[2], 4.0), 1.6);
+    assert_between(seconds(lines[5], 4.0), 0.4, 1.2);
 }
 
 #[test]
@@ -148,8 +156,8 @@ fn nested_training() {
             "El resultado es [20, 20, 20]. Esto tardóT segundos."
         );
     }
-    assert_between(seconds(lines[0], 1.0), 1.8, 2.7);
-    assert_between(seconds(lines[1], 1.0), 0.3, 0.9);
+    assert_at_least(seconds(lines[0], 1.0), 1.8);
+    assert_between(seconds(lines[1], 1.0), 0.3, 1.6);
 }
 
 #[test]
@@ -163,8 +171,8 @@ fn actors_in_place_of_objects() {
             "Los resultados son: [1, 1, 2, 2, 3, 3, 4, 4, 5, 5]. Esto tardóT segundos"
         );
     }
-    assert_between(seconds(lines[0], 0.4), 5.0, 7.0);
-    assert_between(seconds(lines[1], 0.4), 2.5, 4.0);
+    assert_at_least(seconds(lines[0], 0.4), 5.0);
+    assert_between(seconds(lines[1], 0.4), 2.5, 4.5);
 }
 
 #[test]
@@ -184,7 +192,7 @@ fn logging_actor() {
         .map(|i| format!("{i}: [{}]", experiment.join(", ")))
         .collect();
     assert_eq!(lines.last(), Some(&&*format!("{{{}}}", all.join(", "))));
-    assert_between(run.time.as_secs_f64() / 0.03, 60.0, 150.0);
+    assert_between(run.time.as_secs_f64() / 0.03, 60.0, 170.0);
 }
 
 #[test]
@@ -204,8 +212,8 @@ fn wait_first_three() {
     for line in [lines[2], lines[5]] {
         assert_eq!(without_time(line), "Este ejemplo tardóT segundos.");
     }
-    assert_between(seconds(lines[2], 0.5), 3.57, 5.0);
-    assert_between(seconds(lines[5], 0.5), 0.88, 2.5);
+    assert_at_least(seconds(lines[2], 0.5), 3.57);
+    assert_between(seconds(lines[5], 0.5), 0.88, 3.0);
 }
 
 #[test]
@@ -245,8 +253,8 @@ fn reference_data() {
         let (_, data) = line.split_once(" secs, data = ").unwrap();
         assert_eq!(data, DATA);
     }
-    assert_between(numbers(lines[0])[0] / 0.5, 4.5, 6.0);
-    assert_between(numbers(lines[1])[0] / 0.5, 0.9, 2.5);
+    assert_at_least(numbers(lines[0])[0] / 0.5, 4.5);
+    assert_between(numbers(lines[1])[0] / 0.5, 0.9, 4.0);
 }
 
 #[test]
@@ -297,7 +305,7 @@ fn tracker_actor() {
     assert_eq!(without_time(lines[0]), "T secs:");
     assert_eq!(lines[1], format!("data = {DATA}"));
     assert_eq!(lines[2], "counts = [2, 2, 2, 2, 2]");
-    assert_between(numbers(lines[0])[0], 0.9, 2.2);
+    assert_between(numbers(lines[0])[0], 0.9, 3.5);
 }
 
 #[test]
@@ -329,8 +337,8 @@ fn chain_and_tree(run: &Run) {
         lines.iter().all(|line| line.starts_with("36 (")),
         "{lines:?}"
     );
-    assert_between(seconds(lines[0], 0.25), 7.0, 10.0);
-    assert_between(seconds(lines[1], 0.25), 3.0, 5.0);
+    assert_at_least(seconds(lines[0], 0.25), 7.0);
+    assert_between(seconds(lines[1], 0.25), 3.0, 6.5);
 }
 
 #[test]
@@ -438,7 +446,7 @@ fn get_in_loop() {
     check_numbered(&lines[7..12], |n| n, 0.1);
     for total in [lines[6], lines[12]] {
         assert_eq!(without_time(total), "Total time: duration:T seconds");
-        assert_between(seconds(total, 0.1), 10.0, 15.0);
+        assert_at_least(seconds(total, 0.1), 10.0);
     }
 }
 
@@ -453,7 +461,7 @@ fn all_at_once() {
     check_numbered(&lines[12..17], |n| n, 0.25);
     for total in [lines[11], lines[17]] {
         assert_eq!(without_time(total), "Total time: duration:T seconds");
-        assert_between(seconds(total, 0.25), 4.0, 6.5);
+        assert_between(seconds(total, 0.25), 4.0, 8.0);
     }
 }
 
@@ -477,7 +485,7 @@ fn slots_table() {
     check_numbered(&lines[..16], |_| 0.0, 0.15);
     assert_eq!(lines[16], "Calling get:");
     check_numbered(&lines[17..33], |n| n, 0.15);
-    assert_between(seconds(lines[33], 0.15), 22.0, 28.0);
+    assert_between(seconds(lines[33], 0.15), 22.0, 40.0);
 
     assert_eq!(
         lines[34..37],

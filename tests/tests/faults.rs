@@ -13,7 +13,8 @@ use std::time::{Duration, Instant};
 
 use wrun_host::types::{CallOptions, EventKind, FOREVER};
 use wrun_host::{
-    CacheDir, ErrorKind, Fault, Faults, Job, JobOptions, Module, Pending, Runtime, RuntimeOptions, TaskError,
+    CacheDir, ErrorKind, Fault, Faults, Job, JobOptions, Module, Pending, Runtime, RuntimeOptions,
+    TaskError,
 };
 
 const FAULTS: [Fault; 3] = [Fault::HostBug, Fault::MemoryRefused, Fault::Restart];
@@ -64,13 +65,20 @@ struct Alone {
 fn alone() -> Alone {
     static LOCK: Mutex<()> = Mutex::new(());
     let _guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
-    let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let tokio = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     Alone { _guard, tokio }
 }
 
 impl Alone {
     fn run<T>(&self, test: impl Future<Output = T>) -> T {
-        self.tokio.block_on(async { tokio::time::timeout(PATIENCE, test).await.expect("it takes too long") })
+        self.tokio.block_on(async {
+            tokio::time::timeout(PATIENCE, test)
+                .await
+                .expect("it takes too long")
+        })
     }
 }
 
@@ -96,21 +104,32 @@ fn plan(name: &'static str, fault: Fault, times: u32) -> (Faults, Arc<AtomicU32>
 }
 
 async fn load(runtime: &Runtime) -> Module {
-    runtime.load("guest.wat", GUEST.as_bytes().to_vec()).await.unwrap()
+    runtime
+        .load("guest.wat", GUEST.as_bytes().to_vec())
+        .await
+        .unwrap()
 }
 
 async fn open(runtime: &Runtime) -> Job {
-    runtime.open(&load(runtime).await, JobOptions::default()).unwrap()
+    runtime
+        .open(&load(runtime).await, JobOptions::default())
+        .unwrap()
 }
 
 async fn call(job: &Job, task: &str, max_retries: Option<u32>) -> Pending {
-    let options = CallOptions { max_retries, ..CallOptions::default() };
+    let options = CallOptions {
+        max_retries,
+        ..CallOptions::default()
+    };
     job.call_json(task, Vec::new(), options).await.unwrap()
 }
 
 /// Waits for the call, whose result is `null`.
 async fn result(pending: &Pending) -> Result<(), TaskError> {
-    pending.json().await.map(|value| assert!(value.is_null(), "{value}"))
+    pending
+        .json()
+        .await
+        .map(|value| assert!(value.is_null(), "{value}"))
 }
 
 /// Waits until nothing is held: whoever ended a job may still be on its way out.
@@ -141,8 +160,17 @@ fn no_thread_is_left() {
 /// Bytes of memory that the process has now.
 fn memory() -> u64 {
     let status = fs::read_to_string("/proc/self/status").unwrap();
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap();
-    line.trim().strip_suffix("kB").unwrap().trim().parse::<u64>().unwrap() * 1024
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .unwrap();
+    line.trim()
+        .strip_suffix("kB")
+        .unwrap()
+        .trim()
+        .parse::<u64>()
+        .unwrap()
+        * 1024
 }
 
 #[test]
@@ -153,10 +181,18 @@ fn a_fault_is_retried() {
             let (faults, attempts) = plan("ok", fault, 2);
             let runtime = start(faults);
             let job = open(&runtime).await;
-            assert_eq!(result(&call(&job, "ok", None).await).await, Ok(()), "{fault:?}");
+            assert_eq!(
+                result(&call(&job, "ok", None).await).await,
+                Ok(()),
+                "{fault:?}"
+            );
             let stats = job.close().await.stats;
             assert_eq!(attempts.load(Ordering::SeqCst), 3, "{fault:?}");
-            assert_eq!((stats.finished, stats.failed, stats.retried), (1, 0, 2), "{fault:?}");
+            assert_eq!(
+                (stats.finished, stats.failed, stats.retried),
+                (1, 0, 2),
+                "{fault:?}"
+            );
             drop(job);
             nothing_is_held(&runtime).await;
         });
@@ -172,9 +208,19 @@ fn but_not_more_often_than_asked() {
                 let (faults, attempts) = plan("ok", fault, u32::MAX);
                 let runtime = start(faults);
                 let job = open(&runtime).await;
-                let error = result(&call(&job, "ok", Some(max_retries)).await).await.unwrap_err();
-                assert_eq!((error.kind, error.attempt), (ErrorKind::System, max_retries), "{fault:?}");
-                assert_eq!(attempts.load(Ordering::SeqCst), max_retries + 1, "{fault:?}");
+                let error = result(&call(&job, "ok", Some(max_retries)).await)
+                    .await
+                    .unwrap_err();
+                assert_eq!(
+                    (error.kind, error.attempt),
+                    (ErrorKind::System, max_retries),
+                    "{fault:?}"
+                );
+                assert_eq!(
+                    attempts.load(Ordering::SeqCst),
+                    max_retries + 1,
+                    "{fault:?}"
+                );
                 let end = job.close().await;
                 assert_eq!((end.stats.finished, end.stats.failed), (0, 1));
             });
@@ -202,12 +248,24 @@ fn a_trap_is_no_fault() {
         let (faults, attempts) = plan("trap", Fault::Restart, 0);
         let runtime = start(faults);
         let job = open(&runtime).await;
-        let error = result(&call(&job, "trap", Some(5)).await).await.unwrap_err();
-        assert_eq!((error.kind, attempts.load(Ordering::SeqCst)), (ErrorKind::Trap, 1));
-        let options = CallOptions { max_retries: Some(2), retry_errors: Some(true), ..CallOptions::default() };
+        let error = result(&call(&job, "trap", Some(5)).await)
+            .await
+            .unwrap_err();
+        assert_eq!(
+            (error.kind, attempts.load(Ordering::SeqCst)),
+            (ErrorKind::Trap, 1)
+        );
+        let options = CallOptions {
+            max_retries: Some(2),
+            retry_errors: Some(true),
+            ..CallOptions::default()
+        };
         let pending = job.call_json("trap", Vec::new(), options).await.unwrap();
         let error = result(&pending).await.unwrap_err();
-        assert_eq!((error.kind, error.attempt, attempts.load(Ordering::SeqCst)), (ErrorKind::Trap, 2, 4));
+        assert_eq!(
+            (error.kind, error.attempt, attempts.load(Ordering::SeqCst)),
+            (ErrorKind::Trap, 2, 4)
+        );
     });
 }
 
@@ -258,7 +316,11 @@ fn a_fault_in_the_driver() {
             let job = runtime.submit(&module, JobOptions::default()).unwrap();
             let end = tokio::time::timeout(Duration::from_secs(10), job.wait()).await;
             let end = end.unwrap_or_else(|_| panic!("{fault:?}: the job does not end"));
-            assert_eq!(end.error.map(|error| error.kind), Some(ErrorKind::System), "{fault:?}");
+            assert_eq!(
+                end.error.map(|error| error.kind),
+                Some(ErrorKind::System),
+                "{fault:?}"
+            );
             assert_ne!(end.exit_code, 0, "{fault:?}");
             assert_eq!(attempts.load(Ordering::SeqCst), 1, "{fault:?}");
             drop(job);
@@ -301,7 +363,11 @@ fn too_many_faults_in_a_constructor() {
             let job = runtime.submit(&module, JobOptions::default()).unwrap();
             let end = tokio::time::timeout(Duration::from_secs(10), job.wait()).await;
             let end = end.unwrap_or_else(|_| panic!("{fault:?}: the calls wait for ever"));
-            assert_eq!(end.error.map(|error| error.kind), Some(ErrorKind::Trap), "{fault:?}");
+            assert_eq!(
+                end.error.map(|error| error.kind),
+                Some(ErrorKind::Trap),
+                "{fault:?}"
+            );
             assert_eq!(attempts.load(Ordering::SeqCst), 2, "{fault:?}");
             assert_eq!(end.stats.actors, 0, "{fault:?}");
             drop(job);
@@ -327,7 +393,10 @@ fn faults_while_the_job_ends() {
             assert_eq!(end.expect("it ends").error, None);
             for pending in calls {
                 let error = result(&pending).await.unwrap_err();
-                assert!([ErrorKind::Cancelled, ErrorKind::System].contains(&error.kind), "{error}");
+                assert!(
+                    [ErrorKind::Cancelled, ErrorKind::System].contains(&error.kind),
+                    "{error}"
+                );
             }
             drop(job);
             nothing_is_held(&runtime).await;
@@ -339,7 +408,9 @@ fn faults_while_the_job_ends() {
 fn many_jobs_at_once() {
     let alone = alone();
     alone.run(async {
-        let runtime = start(Faults::new(|_, attempt| (attempt == 0).then_some(Fault::MemoryRefused)));
+        let runtime = start(Faults::new(|_, attempt| {
+            (attempt == 0).then_some(Fault::MemoryRefused)
+        }));
         let module = load(&runtime).await;
         let mut jobs = Vec::new();
         for _ in 0..20 {
@@ -369,7 +440,10 @@ fn two_runtimes_at_once() {
         let (one, two) = (start(faults), start(Faults::default()));
         let (in_one, in_two) = (open(&one).await, open(&two).await);
         assert_ne!(in_one.id(), in_two.id());
-        let (a, b) = (call(&in_one, "ok", None).await, call(&in_two, "ok", None).await);
+        let (a, b) = (
+            call(&in_one, "ok", None).await,
+            call(&in_two, "ok", None).await,
+        );
         assert_eq!((result(&a).await, result(&b).await), (Ok(()), Ok(())));
         assert_eq!((in_one.stats().retried, in_two.stats().retried), (1, 0));
         let stuck = call(&in_one, "sleep", None).await;
@@ -400,7 +474,9 @@ fn a_runtime_dropped_in_the_middle() {
                 calls.push(call(&job, task, None).await);
             }
             tokio::time::sleep(Duration::from_millis(60)).await;
-            tokio::task::spawn_blocking(move || drop(runtime)).await.unwrap();
+            tokio::task::spawn_blocking(move || drop(runtime))
+                .await
+                .unwrap();
             for pending in calls {
                 let outcome = tokio::time::timeout(Duration::from_secs(10), result(&pending)).await;
                 let outcome = outcome.unwrap_or_else(|_| panic!("{task}: nobody is told"));
@@ -420,7 +496,10 @@ fn a_runtime_dropped_under_a_driver() {
     let alone = alone();
     alone.run(async {
         let runtime = start(Faults::default());
-        let text = GUEST.replace("\\\"export\\\":\\\"main\\\"", "\\\"export\\\":\\\"sleep\\\"");
+        let text = GUEST.replace(
+            "\\\"export\\\":\\\"main\\\"",
+            "\\\"export\\\":\\\"sleep\\\"",
+        );
         let module = runtime.load("sleep.wat", text.into_bytes()).await.unwrap();
         let job = runtime.submit(&module, JobOptions::default()).unwrap();
         tokio::time::sleep(Duration::from_millis(60)).await;
@@ -447,7 +526,10 @@ fn a_job_dropped_in_the_middle() {
             assert!(!runtime.held().is_empty());
             drop(job);
             nothing_is_held(&runtime).await;
-            let text = GUEST.replace("\\\"export\\\":\\\"main\\\"", &format!("\\\"export\\\":\\\"{task}\\\""));
+            let text = GUEST.replace(
+                "\\\"export\\\":\\\"main\\\"",
+                &format!("\\\"export\\\":\\\"{task}\\\""),
+            );
             let module = runtime.load("stuck.wat", text.into_bytes()).await.unwrap();
             let job = runtime.submit(&module, JobOptions::default()).unwrap();
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -456,7 +538,11 @@ fn a_job_dropped_in_the_middle() {
             nothing_is_held(&runtime).await;
         }
         let job = open(&runtime).await;
-        assert_eq!(result(&call(&job, "ok", None).await).await, Ok(()), "the runtime lives on");
+        assert_eq!(
+            result(&call(&job, "ok", None).await).await,
+            Ok(()),
+            "the runtime lives on"
+        );
     });
 }
 
@@ -483,7 +569,9 @@ fn a_job_over_its_time() {
 fn a_hundred_jobs_leave_nothing() {
     let alone = alone();
     alone.run(async {
-        let runtime = start(Faults::new(|name, attempt| (name == "ok" && attempt == 0).then_some(Fault::Restart)));
+        let runtime = start(Faults::new(|name, attempt| {
+            (name == "ok" && attempt == 0).then_some(Fault::Restart)
+        }));
         let module = load(&runtime).await;
         let mut after_ten = 0;
         let running = threads();
@@ -500,7 +588,11 @@ fn a_hundred_jobs_leave_nothing() {
                 let _left_behind = call(&job, "sleep", None).await;
                 job
             };
-            let end = if number % 2 == 0 { job.wait().await } else { job.close().await };
+            let end = if number % 2 == 0 {
+                job.wait().await
+            } else {
+                job.close().await
+            };
             assert_eq!(end.error, None);
             drop(job);
             nothing_is_held(&runtime).await;

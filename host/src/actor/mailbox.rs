@@ -1,7 +1,7 @@
 //! The calls that wait for one actor.
 
 use std::{
-    collections::VecDeque,
+    collections::BTreeMap,
     task::{Context, Poll},
 };
 
@@ -9,7 +9,8 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use rustc_hash::FxHashMap;
 
-/// Who calls: one sandbox, by the number of the call it was made for; 0 is the job's host side.
+/// Who calls: one sandbox, or the host side of a job, by a number that no other on the node has (an actor may be called
+/// from several jobs).
 pub type CallerId = u64;
 
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -21,16 +22,61 @@ enum Phase {
 
 #[derive(Debug)]
 struct Held<C> {
-    number: u64,
     call: C,
     ready: bool,
+}
+
+/// Calls that may run, the next one first. Each can be taken out in little time, since a caller may cancel many.
+#[derive(Debug)]
+struct Ready<C> {
+    arrived: u64,
+    /// By their arrival, with their numbers.
+    calls: BTreeMap<u64, (u64, C)>,
+    /// Their arrivals by their numbers.
+    arrivals: FxHashMap<u64, u64>,
+}
+
+impl<C> Ready<C> {
+    fn push(&mut self, number: u64, call: C) {
+        self.arrived += 1;
+        self.calls.insert(self.arrived, (number, call));
+        self.arrivals.insert(number, self.arrived);
+    }
+
+    fn pop(&mut self) -> Option<C> {
+        let (_, (number, call)) = self.calls.pop_first()?;
+        self.forget(number);
+        Some(call)
+    }
+
+    fn remove(&mut self, number: u64) -> Option<C> {
+        let arrival = self.forget(number)?;
+        self.calls.remove(&arrival).map(|(_, call)| call)
+    }
+
+    fn forget(&mut self, number: u64) -> Option<u64> {
+        let arrival = self.arrivals.remove(&number);
+        if self.arrivals.is_empty() && self.arrivals.capacity() > 1024 {
+            self.arrivals.shrink_to_fit();
+        }
+        arrival
+    }
+}
+
+impl<C> Default for Ready<C> {
+    fn default() -> Self {
+        Self { arrived: 0, calls: BTreeMap::new(), arrivals: FxHashMap::default() }
+    }
 }
 
 #[derive(Debug)]
 struct State<C> {
     phase: Phase,
-    ready: VecDeque<C>,
-    lines: FxHashMap<CallerId, VecDeque<Held<C>>>,
+    /// It was told to take no more calls: for good, whatever becomes of the actor meanwhile.
+    drained: bool,
+    ready: Ready<C>,
+    /// By caller, then by number: a caller numbers its calls in their order.
+    lines: FxHashMap<CallerId, BTreeMap<u64, Held<C>>>,
     /// Calls in `ready` and in all lines.
     len: usize,
 }
@@ -41,8 +87,9 @@ impl<C> State<C> {
         let Some(line) = self.lines.get_mut(&caller) else {
             return;
         };
-        while line.front().is_some_and(|held| held.ready) {
-            self.ready.extend(line.pop_front().map(|held| held.call));
+        while let Some(first) = line.first_entry().filter(|first| first.get().ready) {
+            let (number, held) = first.remove_entry();
+            self.ready.push(number, held.call);
         }
         if line.is_empty() {
             self.lines.remove(&caller);
@@ -51,14 +98,10 @@ impl<C> State<C> {
 
     fn take_all(&mut self) -> Vec<C> {
         self.len = 0;
-        let held = std::mem::take(&mut self.lines)
-            .into_values()
-            .flatten()
-            .map(|held| held.call);
-        std::mem::take(&mut self.ready)
-            .into_iter()
-            .chain(held)
-            .collect()
+        let ready = std::mem::take(&mut self.ready).calls.into_values().map(|(_, call)| call);
+        let lines = std::mem::take(&mut self.lines);
+        let held = lines.into_values().flat_map(BTreeMap::into_values).map(|held| held.call);
+        ready.chain(held).collect()
     }
 }
 
@@ -91,7 +134,8 @@ impl<C> Default for Mailbox<C> {
     fn default() -> Self {
         let state = State {
             phase: Phase::Open,
-            ready: VecDeque::new(),
+            drained: false,
+            ready: Ready::default(),
             lines: FxHashMap::default(),
             len: 0,
         };
@@ -104,7 +148,7 @@ impl<C> Default for Mailbox<C> {
 
 impl<C> Mailbox<C> {
     /// Adds call `number` of `caller`; one that is not `ready` needs a [`settle`](Self::settle) later. More than `limit`
-    /// waiting calls are refused.
+    /// waiting calls are refused. No two calls have the same number, and those of a caller are numbered in their order.
     ///
     /// # Errors
     /// The call, with the reason why it was not taken.
@@ -125,15 +169,11 @@ impl<C> Mailbox<C> {
         }
         state.len += 1;
         if ready && !state.lines.contains_key(&caller) {
-            state.ready.push_back(call);
+            state.ready.push(number, call);
             drop(state);
             self.reader.wake();
         } else {
-            state.lines.entry(caller).or_default().push_back(Held {
-                number,
-                call,
-                ready,
-            });
+            state.lines.entry(caller).or_default().insert(number, Held { call, ready });
         }
         Ok(())
     }
@@ -144,14 +184,13 @@ impl<C> Mailbox<C> {
     pub fn settle(&self, caller: CallerId, number: u64, ok: bool) -> Option<C> {
         let mut state = self.state.lock();
         let line = state.lines.get_mut(&caller)?;
-        let at = line.iter().position(|held| held.number == number)?;
         let out = if ok {
-            line[at].ready = true;
+            line.get_mut(&number)?.ready = true;
             None
         } else {
-            let out = line.remove(at).map(|held| held.call);
+            let out = line.remove(&number)?.call;
             state.len -= 1;
-            out
+            Some(out)
         };
         state.advance(caller);
         drop(state);
@@ -161,15 +200,16 @@ impl<C> Mailbox<C> {
 
     /// Takes a call out before it ran: it was cancelled.
     #[must_use]
-    pub fn remove(&self, caller: CallerId, number: u64, is_it: impl Fn(&C) -> bool) -> Option<C> {
+    pub fn remove(&self, caller: CallerId, number: u64) -> Option<C> {
         let held = self.settle(caller, number, false);
         if held.is_some() {
             return held;
         }
         let mut state = self.state.lock();
-        let at = state.ready.iter().position(is_it)?;
+        // The reader was woken when it became ready, so it looks again anyway.
+        let call = state.ready.remove(number)?;
         state.len -= 1;
-        state.ready.remove(at)
+        Some(call)
     }
 
     /// The next call to run, or the end. Only the actor's fiber asks.
@@ -179,7 +219,7 @@ impl<C> Mailbox<C> {
         if state.phase == Phase::Closed {
             return Poll::Ready(Next::End);
         }
-        if let Some(call) = state.ready.pop_front() {
+        if let Some(call) = state.ready.pop() {
             state.len -= 1;
             return Poll::Ready(Next::Call(call));
         }
@@ -193,12 +233,13 @@ impl<C> Mailbox<C> {
     /// Whether a call could run now.
     #[must_use]
     pub fn has_ready(&self) -> bool {
-        !self.state.lock().ready.is_empty()
+        !self.state.lock().ready.calls.is_empty()
     }
 
-    /// Takes no more calls; the actor ends when it has run those it has.
+    /// Takes no more calls; the actor ends when it has run those it has, and is not opened again.
     pub fn drain(&self) {
         let mut state = self.state.lock();
+        state.drained = true;
         if state.phase == Phase::Open {
             state.phase = Phase::Draining;
         }
@@ -217,9 +258,16 @@ impl<C> Mailbox<C> {
         calls
     }
 
-    /// Takes calls again after [`close`](Self::close): the actor is restarted.
+    /// Takes calls again after [`close`](Self::close): the actor is restarted. One that was drained stays so.
     pub fn reopen(&self) {
-        self.state.lock().phase = Phase::Open;
+        let mut state = self.state.lock();
+        state.phase = if state.drained { Phase::Draining } else { Phase::Open };
+    }
+
+    /// Whether it was told to take no more calls.
+    #[must_use]
+    pub fn is_drained(&self) -> bool {
+        self.state.lock().drained
     }
 
     /// Whether it takes calls.
@@ -310,7 +358,36 @@ mod tests {
             mailbox.push(2, 13, "full", true, 1),
             Err(("full", Refused::Full))
         );
-        assert_eq!(mailbox.remove(2, 12, |c| *c == "after"), Some("after"));
+        assert_eq!(mailbox.remove(2, 12), Some("after"));
         assert!(mailbox.is_empty());
+    }
+
+    #[test]
+    fn what_was_drained_stays_so_when_the_actor_is_restarted() {
+        let mailbox = Mailbox::default();
+        mailbox.push(1, 10, "breaks the actor", true, ALL).expect("open");
+        mailbox.drain();
+        assert!(next(&mailbox).is_some());
+        assert!(mailbox.close().is_empty() && mailbox.is_drained());
+        mailbox.reopen();
+        assert_eq!(mailbox.push(1, 11, "late", true, ALL), Err(("late", Refused::Closed)));
+        assert_eq!(next(&mailbox), Some(Next::End));
+    }
+
+    #[test]
+    fn many_calls_are_settled_and_removed_from_behind_in_little_time() {
+        const MANY: u64 = 200_000;
+        let mailbox = Mailbox::default();
+        for number in 0..2 * MANY {
+            let caller = 1 + number / MANY;
+            mailbox.push(caller, number, number, caller == 2, usize::MAX).expect("open");
+        }
+        for number in (0..MANY).rev() {
+            assert_eq!(mailbox.settle(1, number, true), None);
+        }
+        for number in (0..2 * MANY).rev() {
+            assert_eq!(mailbox.remove(1 + number / MANY, number), Some(number));
+        }
+        assert!(mailbox.is_empty() && !mailbox.has_ready());
     }
 }

@@ -43,6 +43,8 @@ pub(crate) struct ActorCell {
     max_pending: Option<u32>,
     /// Lives left after this one.
     restarts: AtomicU32,
+    /// It was killed for good, and no life follows even if one was just about to begin.
+    killed: AtomicBool,
     /// Whether this is not its first life.
     pub(crate) restarted: AtomicBool,
     /// Whether its constructor has returned, in any life: its call has finished then, though it lives on.
@@ -51,6 +53,8 @@ pub(crate) struct ActorCell {
     death: Mutex<Option<TaskError>>,
     charge: Mutex<Option<Charge>>,
     handle: Mutex<Weak<ActorHandle>>,
+    /// Methods that it died under and that want to run again.
+    interrupted: Mutex<Vec<Arc<Call>>>,
 }
 
 impl fmt::Debug for ActorCell {
@@ -58,6 +62,9 @@ impl fmt::Debug for ActorCell {
         write!(f, "{}({})", self.class, self.id)
     }
 }
+
+/// So much of what an actor died of is told to each call that waited for it.
+const MAX_DEATH: usize = 1_000;
 
 /// How many waiting calls an actor may have.
 pub(crate) struct MailboxLimit;
@@ -80,11 +87,13 @@ impl ActorCell {
             mailbox: Mailbox::default(),
             max_pending: options.max_pending_calls,
             restarts: AtomicU32::new(options.max_restarts.unwrap_or(0)),
+            killed: AtomicBool::new(false),
             restarted: AtomicBool::new(false),
             born: AtomicBool::new(false),
             death: Mutex::default(),
             charge: Mutex::default(),
             handle: Mutex::default(),
+            interrupted: Mutex::default(),
         })
     }
 
@@ -105,11 +114,9 @@ impl ActorCell {
 
     /// The error of a call that it can't run any more.
     pub(crate) fn death(&self, call: &Call) -> Arc<TaskError> {
-        let why = self
-            .death
-            .lock()
-            .as_ref()
-            .map_or_else(|| "it has ended".to_owned(), |error| error.to_string());
+        // Cut, since many calls may have to be told.
+        let cut = |error: &TaskError| error.to_string().chars().take(MAX_DEATH).collect();
+        let why: String = self.death.lock().as_ref().map_or_else(|| "it has ended".to_owned(), cut);
         let message = format!(
             "the actor `{}#{}` is dead: {why}",
             self.class,
@@ -132,7 +139,32 @@ impl ActorCell {
 
     /// Fails what waits for it.
     fn fail_pending(&self) {
+        let none = self.take_pending(false);
+        debug_assert!(none.is_empty(), "all have failed");
+    }
+
+    /// Closes the mailbox and fails what waits in it, but gives those that want to be run by its next life, if there is
+    /// one: first those that it died under.
+    fn take_pending(&self, keep: bool) -> Vec<Arc<Call>> {
+        let (mut kept, mut lost) = (std::mem::take(&mut *self.interrupted.lock()), Vec::new());
         for call in self.mailbox.close() {
+            if call.survives_its_actor() { kept.push(call) } else { lost.push(call) }
+        }
+        if !keep {
+            lost.append(&mut kept);
+        }
+        for call in lost {
+            call.end(Err(self.death(&call)));
+        }
+        kept
+    }
+
+    /// Puts a call of an earlier life into the mailbox.
+    fn take_again(&self, call: Arc<Call>) {
+        let Kind::Method(_, caller) = &call.kind else { return };
+        let (number, ready) = (call.number(), !call.is_waiting());
+        let taken = self.mailbox.push(*caller, number, call.clone(), ready, usize::MAX);
+        if taken.is_err() {
             call.end(Err(self.death(&call)));
         }
     }
@@ -193,6 +225,7 @@ pub(crate) fn stop(actor: &Arc<ActorCell>, mode: StopMode) {
 
 /// Kills an actor for good: pending calls fail now, its sandbox goes at its next suspension.
 pub(crate) fn kill(actor: &Arc<ActorCell>, creation: &Arc<Call>, error: TaskError) {
+    actor.killed.store(true, Ordering::SeqCst);
     actor.restarts.store(0, Ordering::SeqCst);
     actor.death.lock().get_or_insert_with(|| error.clone());
     actor.fail_pending();
@@ -235,11 +268,11 @@ pub(crate) fn crashed(call: &Arc<Call>, actor: &Arc<ActorCell>, error: TaskError
 /// What follows a life: another one, or the end.
 fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
     Counters::sub(&call.job.counters.actors);
-    let again = |call: &Arc<Call>| actor.another_life() && !call.job.is_closing();
+    let again = |call: &Arc<Call>| !call.job.is_closing() && actor.another_life();
     let error = match end {
         LifeEnd::Drained => return buried(actor, call, Ok(())),
-        // The host's own failure: who waits for the actor waits for the next attempt.
-        LifeEnd::NotBorn(error) if error.kind.is_system() => {
+        // The host's own failure, or a crash: who waits for the actor waits for the next attempt.
+        LifeEnd::NotBorn(error) if crashed_in_constructor(&error) => {
             return match again(call) && call.begin_again() {
                 true => super::submit::enqueue(call),
                 false => buried_with(actor, call, error),
@@ -249,20 +282,30 @@ fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
         LifeEnd::Died(error) => error,
     };
     actor.death.lock().get_or_insert_with(|| error.clone());
-    actor.fail_pending();
-    if again(call) && call.begin_again() {
+    // Who was told to end, or whom nobody can call any more, needs no other life.
+    let again = !actor.mailbox.is_drained() && again(call) && call.begin_again();
+    let kept = actor.take_pending(again);
+    if again {
         call.cancel.clear();
         actor.restarted.store(true, Ordering::Relaxed);
         *actor.death.lock() = None;
         actor.mailbox.reopen();
-        if actor.self_handle().is_none() {
-            // Nobody could call it any more.
-            actor.mailbox.drain();
+        for method in kept {
+            actor.take_again(method);
+        }
+        if actor.killed.load(Ordering::SeqCst) {
+            // Who killed it just before saw it run, and left the rest to this.
+            return kill(actor, call, error);
         }
         super::submit::enqueue(call);
     } else {
         buried(actor, call, Err(call.error(error)));
     }
+}
+
+/// Whether a constructor that failed so is run again: after what it did not decide itself.
+fn crashed_in_constructor(error: &TaskError) -> bool {
+    error.kind.is_system() || (error.kind.is_program() && error.kind != ErrorKind::Application)
 }
 
 /// The actor is dead for good, of this.
@@ -273,14 +316,27 @@ fn buried_with(actor: &Arc<ActorCell>, creation: &Arc<Call>, error: TaskError) {
 
 /// The actor is dead for good.
 fn buried(actor: &Arc<ActorCell>, creation: &Arc<Call>, outcome: Result<(), Arc<TaskError>>) {
+    forget(actor, creation, "it has ended");
+    creation.end(outcome.map(|()| Vec::new()));
+}
+
+/// A call that was made and will never start. If it would have made an actor, that one was never alive: its name is
+/// free, and who found it under its name is told.
+pub(crate) fn never_started(call: &Arc<Call>) {
+    if let Kind::Constructor(actor) = &call.kind {
+        forget(actor, call, "it was never started");
+    }
+}
+
+fn forget(actor: &Arc<ActorCell>, creation: &Arc<Call>, why: &str) {
     actor
         .death
         .lock()
-        .get_or_insert_with(|| TaskError::new(ErrorKind::ActorDied, "it has ended"));
+        .get_or_insert_with(|| TaskError::new(ErrorKind::ActorDied, why));
     actor.fail_pending();
-    actor.charge.lock().take();
+    let charge = actor.charge.lock().take();
+    drop(charge);
     creation.job.forget_actor(actor);
-    creation.end(outcome.map(|()| Vec::new()));
 }
 
 async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
@@ -305,10 +361,10 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
         call.tell(CallState::Finished, None);
     }
     loop {
-        match next(actor, &mut sandbox, call.settings.slots).await {
+        match next(actor, &mut sandbox).await {
             Next::End => return LifeEnd::Drained,
             Next::Call(method) => {
-                if let Some(error) = run_method(&method, &mut sandbox).await {
+                if let Some(error) = run_method(&method, &mut sandbox, call.settings.slots).await {
                     return LifeEnd::Died(error);
                 }
             }
@@ -316,37 +372,61 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
     }
 }
 
-/// The next call, with the actor's slots held; they are given back while there is none.
-async fn next(
-    actor: &Arc<ActorCell>,
-    sandbox: &mut Sandbox<CallServices>,
-    slots: u32,
-) -> Next<Arc<Call>> {
+/// The next call; the actor's slots are given back while there is none.
+async fn next(actor: &Arc<ActorCell>, sandbox: &mut Sandbox<CallServices>) -> Next<Arc<Call>> {
     let poll = || std::future::poll_fn(|cx| actor.mailbox.poll_next(cx));
-    let turn = sandbox.services_mut().turn();
-    let next = match futures_util::future::FutureExt::now_or_never(poll()) {
+    match futures_util::future::FutureExt::now_or_never(poll()) {
         Some(next) => next,
-        None => turn.idle(poll()).await,
-    };
-    if matches!(next, Next::Call(_)) {
-        turn.acquire(slots).await;
+        None => sandbox.services_mut().turn().idle(poll()).await,
     }
-    next
 }
 
-/// Runs one method; gives the error that the actor died of, if it did.
-async fn run_method(method: &Arc<Call>, sandbox: &mut Sandbox<CallServices>) -> Option<TaskError> {
-    if !method.begin() {
-        return None;
-    }
+/// Runs one method, with the actor's slots held; gives the error that the actor died of, if it did.
+async fn run_method(
+    method: &Arc<Call>,
+    sandbox: &mut Sandbox<CallServices>,
+    slots: u32,
+) -> Option<TaskError> {
+    // From here on: it has left the mailbox, so nobody else would end it.
+    let mut unfinished = Unfinished(Some(method));
+    sandbox.services_mut().turn().acquire(slots).await;
+    let died_of = loop {
+        if !method.begin() {
+            break None;
+        }
+        match attempt_method(method, sandbox).await {
+            // Its actor is well, and the call wants another try, before any later call.
+            Attempt::Failed(error) if method.wants_retry(&error) && method.begin_again() => {}
+            Attempt::Failed(error) => {
+                method.end(Err(method.error(error)));
+                break None;
+            }
+            Attempt::Died(error) => break Some(error),
+            Attempt::Ended => break None,
+        }
+    };
+    unfinished.0 = None;
+    died_of
+}
+
+/// How one attempt of a method went.
+enum Attempt {
+    /// The call has its results, or an error that no attempt can mend.
+    Ended,
+    /// It failed, and the actor lives.
+    Failed(TaskError),
+    /// The actor died of it.
+    Died(TaskError),
+}
+
+async fn attempt_method(method: &Arc<Call>, sandbox: &mut Sandbox<CallServices>) -> Attempt {
     let args = match method.arguments() {
         Ok(args) => args,
         Err(error) => {
             method.end(Err(error));
-            return None;
+            return Attempt::Ended;
         }
     };
-    let unfinished = Unfinished(method);
     sandbox.services_mut().begin(method.clone());
     let frame = run::frame(method, args);
     let end = run::interruptible(
@@ -359,25 +439,50 @@ async fn run_method(method: &Arc<Call>, sandbox: &mut Sandbox<CallServices>) -> 
         Ok(CallEnd { outcome, dead, .. }) => (outcome, dead),
         Err(interrupted) => (Err(interrupted), true),
     };
-    let died_of = match &outcome {
-        Err(error) if dead => Some(error.clone()),
-        _ if dead => Some(TaskError::new(ErrorKind::ActorDied, "it exited")),
-        _ => None,
-    };
-    method.end(outcome.map_err(|error| method.error(error)));
-    drop(unfinished);
-    died_of
+    match outcome {
+        Err(error) if dead => {
+            if !keep_for_restart(method) {
+                method.end(Err(method.error(error.clone())));
+            }
+            Attempt::Died(error)
+        }
+        Err(error) => Attempt::Failed(error),
+        Ok(values) => {
+            method.end(Ok(values));
+            match dead {
+                true => Attempt::Died(TaskError::new(ErrorKind::ActorDied, "it exited")),
+                false => Attempt::Ended,
+            }
+        }
+    }
 }
 
-/// Fails a running method when its actor's fiber is dropped in the middle of it: it was killed.
-struct Unfinished<'a>(&'a Arc<Call>);
+/// Keeps a method that its actor died under for the actor's next life, if there is to be one and the call wants it.
+fn keep_for_restart(method: &Arc<Call>) -> bool {
+    let Kind::Method(actor, _) = &method.kind else { return false };
+    let lives = actor.restarts.load(Ordering::SeqCst) > 0 && !actor.mailbox.is_drained();
+    // One that had not begun yet has lost no attempt.
+    let kept = lives
+        && method.survives_its_actor()
+        && (!method.is_running() || method.begin_again());
+    if kept {
+        actor.interrupted.lock().push(method.clone());
+    }
+    kept
+}
+
+/// Ends a method that left the mailbox when its actor's fiber is dropped in the middle of it, or before (the actor was
+/// killed), or keeps it for the actor's next life.
+struct Unfinished<'a>(Option<&'a Arc<Call>>);
 
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
-        if let Kind::Method(actor, _) = &self.0.kind
-            && !self.0.has_ended()
+        let Some(method) = self.0.take() else { return };
+        if let Kind::Method(actor, _) = &method.kind
+            && !method.has_ended()
+            && !keep_for_restart(method)
         {
-            self.0.end(Err(actor.death(self.0)));
+            method.end(Err(actor.death(method)));
         }
     }
 }

@@ -26,8 +26,8 @@ use crate::{
     job::{Counters, Lineage},
     sandbox::FunctionInfo,
     store::{ObjectRef, Resource, Stream, Value, Waiting},
-    tenant::Charge,
-    types::{Arg, CallState, ErrorKind, TaskError, TaskId},
+    tenant::{self, Charge},
+    types::{Arg, CallState, ErrorKind, Paid, TaskError, TaskId},
 };
 
 const WAITING: u8 = 0;
@@ -71,8 +71,10 @@ pub(crate) enum Outputs {
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
     pub(crate) args: Vec<Arg<Resource>>,
-    /// Room in the queue, until it first runs.
-    pub(crate) charges: Option<[Charge; 2]>,
+    /// Its place in the queue, until it first runs.
+    pub(crate) place: Option<Charge>,
+    /// What it and its arguments take.
+    pub(crate) bytes: Option<Charge>,
     /// The wait for its arguments.
     pub(crate) waiting: Option<Waiting>,
 }
@@ -80,6 +82,8 @@ pub(crate) struct Inputs {
 /// One call.
 pub(crate) struct Call {
     pub(crate) id: TaskId,
+    /// Tells it from all other calls of its node, and which of two was made first.
+    pub(crate) order: u64,
     pub(crate) job: Arc<JobState>,
     /// What people see it under.
     pub(crate) name: Arc<str>,
@@ -119,6 +123,7 @@ pub(crate) struct NewCall {
 impl Call {
     pub(crate) fn new(new: NewCall) -> Arc<Self> {
         Arc::new(Self {
+            order: new.job.node.next_order(),
             id: new.id,
             job: new.job,
             name: new.name,
@@ -151,14 +156,16 @@ impl Call {
 
     /// As an ancestor of the calls that it makes.
     pub(crate) fn lineage(&self) -> Arc<Lineage> {
-        self.lineage
-            .get_or_init(|| Lineage::new(self.number(), self.parent.clone()))
-            .clone()
+        let lineage = self.lineage.get_or_init(|| Lineage::new(self.number(), self.parent.clone()));
+        if self.has_ended() {
+            lineage.end();
+        }
+        lineage.clone()
     }
 
     fn transition(&self, from: u8, to: u8) -> bool {
         self.state
-            .compare_exchange(from, to, Ordering::AcqRel, Ordering::Acquire)
+            .compare_exchange(from, to, Ordering::SeqCst, Ordering::SeqCst)
             .is_ok()
     }
 
@@ -167,20 +174,25 @@ impl Call {
     pub(crate) fn queue(&self) -> bool {
         let queued = self.transition(WAITING, QUEUED);
         if queued {
-            self.inputs.lock().waiting = None;
+            let waiting = self.inputs.lock().waiting.take();
+            drop(waiting);
             self.tell(CallState::Queued, None);
         }
         queued
     }
 
-    /// QUEUED → RUNNING, which gives back its room in the queue. `false` when it was ended meanwhile.
+    /// QUEUED → RUNNING, which gives back its place in the queue. `false` when it was ended meanwhile.
     #[must_use]
     pub(crate) fn begin(&self) -> bool {
+        // Counted first: whoever ends it takes it out of the count.
+        Counters::add(&self.job.counters.running);
         let begun = self.transition(QUEUED, RUNNING);
         if begun {
-            self.inputs.lock().charges = None;
-            Counters::add(&self.job.counters.running);
+            let place = self.inputs.lock().place.take();
+            drop(place);
             self.tell(CallState::Running, None);
+        } else {
+            Counters::sub(&self.job.counters.running);
         }
         begun
     }
@@ -200,9 +212,12 @@ impl Call {
 
     /// Ends it: completes its outputs, unless it has ended before (`false`).
     pub(crate) fn end(&self, outcome: Result<Vec<Value>, Arc<TaskError>>) -> bool {
-        let before = self.state.swap(ENDED, Ordering::AcqRel);
+        let before = self.state.swap(ENDED, Ordering::SeqCst);
         if before == ENDED {
             return false;
+        }
+        if let Some(lineage) = self.lineage.get() {
+            lineage.end();
         }
         let counters = &self.job.counters;
         if before == RUNNING {
@@ -250,17 +265,22 @@ impl Call {
 
     /// Whether it has ended.
     pub(crate) fn has_ended(&self) -> bool {
-        self.state.load(Ordering::Acquire) == ENDED
+        self.state.load(Ordering::SeqCst) == ENDED
     }
 
     /// Whether it runs.
     pub(crate) fn is_running(&self) -> bool {
-        self.state.load(Ordering::Acquire) == RUNNING
+        self.state.load(Ordering::SeqCst) == RUNNING
     }
 
-    /// An error of this call.
+    /// An error of this call, charged to the job like an object; one that there is no room for is cut.
     pub(crate) fn error(&self, error: TaskError) -> Arc<TaskError> {
-        Arc::new(error.of(&self.name, self.id, self.attempt()))
+        let mut error = error.of(&self.name, self.id, self.attempt());
+        match self.job.account.charge(tenant::Resource::ObjectBytes, error.size()) {
+            Ok(charge) => error.paid = Paid::by(charge),
+            Err(_) => error = error.shortened(),
+        }
+        Arc::new(error)
     }
 
     /// Ends it with an error of its own.
@@ -273,6 +293,15 @@ impl Call {
         self.job
             .emitter
             .call(self.id, &self.name, state, self.attempt(), error);
+    }
+
+    /// The error of the first of its arguments that failed.
+    pub(crate) fn failed_argument(&self) -> Option<Arc<TaskError>> {
+        let failed = |arg: &Arg<Resource>| match arg {
+            Arg::Object(Resource::Object(object)) => object.outcome()?.as_ref().err().cloned(),
+            Arg::Object(_) | Arg::Value(_) => None,
+        };
+        self.inputs.lock().args.iter().find_map(failed)
     }
 
     /// The values of its arguments, or the error of the first that failed. All of them must be settled.
@@ -294,6 +323,16 @@ impl Call {
             ))),
         };
         inputs.args.iter().map(value).collect()
+    }
+
+    /// Whether it waits for its arguments.
+    pub(crate) fn is_waiting(&self) -> bool {
+        self.state.load(Ordering::Acquire) == WAITING
+    }
+
+    /// Whether a method is to run again after its actor died under it and is restarted.
+    pub(crate) fn survives_its_actor(&self) -> bool {
+        !self.cancel.is_set() && self.attempt() < self.settings.max_retries
     }
 
     /// Whether an attempt that failed so is followed by another.
@@ -327,14 +366,16 @@ pub(crate) struct Cancel {
 impl Cancel {
     /// Asks for it; the first reason counts.
     pub(crate) fn request(&self, reason: TaskError) {
-        self.reason.lock().get_or_insert_with(|| Box::new(reason));
+        let mut first = self.reason.lock();
+        first.get_or_insert_with(|| Box::new(reason));
         self.set.store(true, Ordering::SeqCst);
+        drop(first);
         self.waker.wake();
     }
 
     /// Whether it was asked for. Cheap.
     pub(crate) fn is_set(&self) -> bool {
-        self.set.load(Ordering::Relaxed)
+        self.set.load(Ordering::SeqCst)
     }
 
     /// The reason, if it was asked for.

@@ -8,7 +8,7 @@ use super::{
 };
 use crate::{
     job::Lineage,
-    types::{ErrorKind, TaskError},
+    types::{ErrorKind, ObjectId, TaskError},
 };
 
 /// Stops a call: one that waits ends at once, one that runs within a tick.
@@ -18,8 +18,7 @@ use crate::{
 pub(crate) fn stop(call: &Arc<Call>, reason: TaskError) {
     match &call.kind {
         Kind::Method(actor, caller) => {
-            let number = call.number();
-            let waited = actor.mailbox.remove(*caller, number, |held| held.number() == number);
+            let waited = actor.mailbox.remove(*caller, call.order);
             // At the end of its job nobody waits for it any more, even if the actor, a detached
             // one, goes on with it.
             if waited.is_some() || !call.is_running() || call.job.is_closing() {
@@ -42,10 +41,14 @@ pub(crate) fn stop(call: &Arc<Call>, reason: TaskError) {
     }
 }
 
-/// Cancels call `number` of a job and, unless they are to be kept, the calls that it made and those that they made.
-pub(crate) fn cancel(job: &JobState, number: u64, keep_children: bool) {
-    let reason = || TaskError::new(ErrorKind::Cancelled, "the task was cancelled");
-    let call = job.registry.get(number);
+/// Cancels the call that makes `object`, named by somebody in `job`, and, unless they are to be kept, the calls that it
+/// made and those that they made. A call that has ended has none that could be cancelled through it.
+pub(crate) fn cancel(job: &Arc<JobState>, object: ObjectId, keep_children: bool) {
+    let (reason, number) = (|| TaskError::new(ErrorKind::Cancelled, "the task was cancelled"), object.call_number());
+    // What a detached actor gives may be another job's.
+    let other = if object.job() == job.id { Some(job.clone()) } else { job.node.job(object.job()) };
+    let Some(job) = other else { return };
+    let Some(call) = job.registry.get(number) else { return };
     if !keep_children {
         let made_by = |lineage: &Arc<Lineage>| lineage.descends_from(number);
         for child in job
@@ -58,7 +61,5 @@ pub(crate) fn cancel(job: &JobState, number: u64, keep_children: bool) {
             }
         }
     }
-    if let Some(call) = call {
-        stop(&call, reason());
-    }
+    stop(&call, reason());
 }

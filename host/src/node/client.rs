@@ -11,12 +11,11 @@ use wrun_abi::{CallOptions, format};
 use super::{
     services::Room,
     state::{JobEnd, JobState},
-    submit::{self, Origin, Prepared},
+    submit::{self, Origin},
 };
 use crate::{
     job::TaskRecord,
     store::{ObjectRef, Resource, Waitable, Waiting},
-    tenant,
     types::{
         Arg, CallSpec, ErrorKind, Event, JobId, JobStats, LogLine, Target, TaskError, ValueData,
     },
@@ -123,22 +122,18 @@ impl Job {
 
     async fn submit(&self, spec: CallSpec<Resource>) -> Result<Pending, TaskError> {
         let state = &self.0.state;
-        let bytes = submit::queued_bytes(&spec);
         let origin = Origin {
-            caller: 0,
+            caller: state.host,
             parent: None,
             result_format: format::JSON,
         };
-        let Prepared { call, handles } = submit::prepare(state, spec, &origin)?;
-        if let Some(call) = call {
-            let room = |of, n| Room::new(&state.account, &state.node.tenant, of, n);
-            let queued = room(tenant::Resource::QueuedCalls, 1).await?;
-            let bytes = room(tenant::Resource::QueuedBytes, bytes).await?;
-            call.inputs.lock().charges = Some([queued, bytes]);
-            submit::start(&call);
+        let calls = vec![submit::check(state, spec)?];
+        let mut charges = Vec::new();
+        for (of, n) in submit::needs(&calls) {
+            charges.push(Room::new(&state.account, &state.node.tenant, of, n).await?);
         }
         Ok(Pending {
-            results: handles,
+            results: submit::start_all(state, calls, &origin, charges)?,
             job: self.clone(),
         })
     }
@@ -295,14 +290,14 @@ impl Pending {
             Some(Resource::Stream(stream)) => stream.id(),
             Some(Resource::Actor(_)) | None => return,
         };
-        super::cancel::cancel(&self.job.0.state, id.call_number(), false);
+        super::cancel::cancel(&self.job.0.state, id, false);
     }
 }
 
 async fn object_json(object: &ObjectRef) -> Result<Json, TaskError> {
     Waiting::for_all(&[Waitable::Object(object.clone())]).await;
     let outcome = object.outcome().expect("waited for it");
-    let value = outcome.as_ref().map_err(|error| (**error).clone())?;
+    let value = outcome.as_ref().map_err(|error| (**error).clone().unpaid())?;
     let bad = |what: String| TaskError::new(ErrorKind::BadResult, what);
     match value.bytes().split_first() {
         Some((&format::JSON, text)) => {

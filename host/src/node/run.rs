@@ -186,12 +186,18 @@ fn settle(call: &Arc<Call>, outcome: Result<Vec<Value>, TaskError>) {
         Err(error)
             if call.wants_retry(&error) && !call.job.is_closing() && call.begin_again() =>
         {
-            super::submit::enqueue(call);
+            // Who cancelled it just before saw it run and left the rest to this.
+            match call.cancel.reason() {
+                Some(reason) => {
+                    call.end(Err(call.error(reason)));
+                }
+                None => super::submit::enqueue(call),
+            }
         }
         Err(error) => {
             let mut error = error.of(&call.name, call.id, call.attempt());
             super::record::record(call, &mut error);
-            call.end(Err(Arc::new(error)));
+            call.end(Err(call.error(error)));
         }
     }
 }

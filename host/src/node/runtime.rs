@@ -21,7 +21,7 @@ use crate::{
     sandbox::{self, CacheDir, EngineError, EngineInfo, LoadError, Sandboxes, SandboxesOptions},
     scheduler::{Scheduler, SchedulerOptions},
     tenant::{Account, Limits, Resource},
-    types::{NodeId, SLOT},
+    types::{ErrorKind, NodeId, SLOT},
 };
 
 /// How long a shutdown waits for jobs to end in order.
@@ -289,10 +289,11 @@ impl Runtime {
         });
         Counters::add(&state.counters.submitted);
         state.registry.insert(id.number(), call.clone());
-        state
-            .queue
-            .start(|turn| run::drive(call, turn))
-            .map_err(|_| SubmitError::ShutDown)?;
+        let main = call.clone();
+        if state.queue.start(|turn| run::drive(call, turn)).is_err() {
+            main.fail(ErrorKind::Cancelled, "the runtime is shut down");
+            return Err(SubmitError::ShutDown);
+        }
         Ok(Job::new(state, logs, true))
     }
 

@@ -15,7 +15,7 @@ use wrun_abi::{StopMode, format};
 use super::{
     actor::{self, ActorHandle},
     call::{Call, Kind, Outputs},
-    submit::{self, Origin, Prepared},
+    submit::{self, Origin},
 };
 use crate::{
     sandbox::{HostServices, Tick},
@@ -24,6 +24,9 @@ use crate::{
     tenant::{self, Account, Charge, OverLimit},
     types::{CallSpec, ErrorKind, SLOT, TaskError},
 };
+
+/// What an object takes in the host besides its value, about: many small ones are not free.
+const OBJECT_BYTES: usize = 256;
 
 /// Services for one sandbox: a task's, or an actor's for one method after another.
 #[derive(Debug)]
@@ -131,41 +134,26 @@ impl HostServices for CallServices {
     async fn submit(&mut self, calls: Vec<CallSpec<Resource>>, room: usize) -> Result<Vec<Resource>, TaskError> {
         let job = self.call.job.clone();
         let origin = Origin {
-            caller: self.sandbox.number(),
+            caller: self.sandbox.order,
             parent: Some(self.call.lineage()),
             result_format: format::BINCODE,
         };
-        let mut prepared = Vec::with_capacity(calls.len());
-        for spec in calls {
-            let bytes = submit::queued_bytes(&spec);
-            let Prepared { call, handles } = submit::prepare(&job, spec, &origin)?;
-            if let Some(call) = &call {
-                let queued = self.charge(tenant::Resource::QueuedCalls, 1).await?;
-                let bytes = self.charge(tenant::Resource::QueuedBytes, bytes).await?;
-                call.inputs.lock().charges = Some([queued, bytes]);
-                if let Kind::Constructor(cell) = &call.kind {
-                    cell.hold(self.charge(tenant::Resource::Actors, 1).await?);
-                }
-            }
-            prepared.push((call, handles));
-        }
-        let handles: usize = prepared.iter().map(|(_, handles)| handles.len()).sum();
+        let check = |spec| submit::check(&job, spec);
+        let calls = calls.into_iter().map(check).collect::<Result<Vec<_>, _>>()?;
+        let handles: usize = calls.iter().map(submit::Checked::handles).sum();
         if handles > room {
             let message = format!("the calls give {handles} handles and there is room for {room}");
             return Err(TaskError::new(ErrorKind::BadArgument, message));
         }
-        let mut all = Vec::with_capacity(handles);
-        for (call, handles) in prepared {
-            if let Some(call) = call {
-                submit::start(&call);
-            }
-            all.extend(handles);
+        let mut charges = Vec::new();
+        for (of, n) in submit::needs(&calls) {
+            charges.push(self.charge(of, n).await?);
         }
-        Ok(all)
+        submit::start_all(&job, calls, &origin, charges)
     }
 
     async fn value(&mut self, bytes: Bytes, refs: Vec<Resource>) -> Result<Value, TaskError> {
-        let n = bytes.len() + refs.len() * size_of::<Resource>();
+        let n = OBJECT_BYTES + bytes.len() + refs.len() * size_of::<Resource>();
         let charge = self.charge(tenant::Resource::ObjectBytes, n as u64).await?;
         Ok(Value::new(bytes, refs, Some(charge)))
     }
@@ -233,7 +221,7 @@ impl HostServices for CallServices {
             Resource::Stream(stream) => stream.id(),
             Resource::Object(_) | Resource::Actor(_) => return,
         };
-        super::cancel::cancel(&self.call.job, id.call_number(), keep_children);
+        super::cancel::cancel(&self.call.job, id, keep_children);
     }
 
     fn context(&mut self) -> Vec<u8> {

@@ -21,6 +21,7 @@ use super::{
     services::CallServices,
 };
 use crate::{
+    actor::CallerId,
     job::{Counters, Emitter, JobOptions, Registry},
     rt::clock,
     sandbox::{Module, Sandboxes, WasiConfig},
@@ -44,6 +45,8 @@ pub(crate) struct NodeState {
     pub(crate) faults: Faults,
     /// Jobs that may still run.
     jobs: Mutex<Vec<Weak<JobState>>>,
+    /// Calls, and the host sides of jobs, that were made so far.
+    orders: AtomicU64,
     /// Detached actors by their names: found from every job, and kept.
     detached: Mutex<HashMap<String, Arc<ActorHandle>>>,
 }
@@ -64,13 +67,27 @@ impl NodeState {
     pub(crate) fn new(new: NewNode) -> Arc<Self> {
         let NewNode { slots, workers, memory_limit, sandboxes, tenant, account, tokio, faults } = new;
         let (id, jobs, detached) = (NodeId::random(), Mutex::default(), Mutex::default());
-        Arc::new(Self { id, slots, workers, memory_limit, sandboxes, tenant, account, tokio, faults, jobs, detached })
+        let orders = AtomicU64::new(0);
+        Arc::new(Self { id, slots, workers, memory_limit, sandboxes, tenant, account, tokio, faults, jobs, orders, detached })
+    }
+
+    /// The next of the numbers that tell calls and callers of all jobs apart, in the order in which they were made.
+    pub(crate) fn next_order(&self) -> u64 {
+        self.orders.fetch_add(1, Ordering::Relaxed) + 1
+    }
+
+    /// The job of that id, if it may still run.
+    pub(crate) fn job(&self, id: JobId) -> Option<Arc<JobState>> {
+        self.jobs.lock().iter().filter_map(Weak::upgrade).find(|job| job.id == id)
     }
 
     fn add(&self, job: &Arc<JobState>) {
         let mut jobs = self.jobs.lock();
         if jobs.len() == jobs.capacity() {
             jobs.retain(|job| job.strong_count() > 0);
+            // Not again before as many have come.
+            let living = jobs.len();
+            jobs.reserve(living + 1);
         }
         jobs.push(Arc::downgrade(job));
     }
@@ -123,6 +140,8 @@ pub(crate) struct JobState {
     /// How it ends, once that is known.
     ending: OnceLock<(i32, Option<TaskError>)>,
     closing: AtomicBool,
+    /// Its host side as a caller of actors.
+    pub(crate) host: CallerId,
     calls: AtomicU64,
     objects: AtomicU64,
     /// Actors by their registered names.
@@ -182,6 +201,7 @@ impl JobState {
                 Some(node.account.clone()),
             ),
             emitter: Emitter::new(options.events),
+            host: node.next_order(),
             main_wasi: Arc::new(WasiConfig {
                 inherit_stdin: options.stdin,
                 ..wasi.clone()
@@ -255,7 +275,10 @@ impl JobState {
         }
         let mut with_refs = self.with_refs.lock();
         if with_refs.len() == with_refs.capacity() {
-            with_refs.retain(|weak| weak.upgrade().is_some());
+            with_refs.retain(|object| !object.is_gone());
+            // Not again before as many have come.
+            let living = with_refs.len();
+            with_refs.reserve(living + 1);
         }
         with_refs.push(object.downgrade());
     }
@@ -363,7 +386,7 @@ impl JobState {
             _ => TaskError::new(ErrorKind::Cancelled, "the job ended"),
         };
         for QueuedCall(call) in self.queue.close() {
-            call.end(Err(call.error(reason())));
+            super::cancel::stop(&call, reason());
         }
         loop {
             let gone = self.ended.notified();
@@ -390,7 +413,7 @@ impl JobState {
         *self.log.lock() = nowhere();
         let end = JobEnd {
             exit_code,
-            error,
+            error: error.map(TaskError::unpaid),
             stats: self.stats(),
         };
         self.end.send_if_modified(|now| {

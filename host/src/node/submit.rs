@@ -1,7 +1,8 @@
 //! From a call that a guest or client asks for to one that waits in a queue.
 //!
-//! [`prepare`] checks everything and starts nothing, so that a batch is all or nothing; [`start`] can't fail: what goes
-//! wrong from there on becomes the call's outputs.
+//! [`check`] looks at what is asked for, [`needs`] tells how much room that takes, and [`start_all`] makes and starts it:
+//! `prepare` starts nothing, so that a batch is all or nothing, and `start` can't fail: what goes wrong from there on
+//! becomes the call's outputs.
 
 use std::{cell::RefCell, sync::Arc};
 
@@ -16,11 +17,15 @@ use crate::{
     job::{Counters, Lineage},
     sandbox::{FunctionInfo, Manifest},
     store::{ObjectRef, Resource, Stream, StreamReader, Waitable, Waiting},
+    tenant::{self, Charge},
     types::{
         Arg, CallOptions, CallSpec, CallState, ErrorKind, FOREVER, ObjectId, SLOT, Target,
         TaskError, TaskId,
     },
 };
+
+/// The number of the driver's call.
+const MAIN: u64 = 1;
 
 /// How many items of a stream may be unread before its producer waits.
 const STREAM_ROOM: usize = 128;
@@ -33,15 +38,96 @@ pub(crate) struct Origin {
     pub(crate) result_format: u8,
 }
 
-/// A checked call, and what its handles name.
+/// A call of a function that the module has, with as many arguments as that takes.
 #[derive(Debug)]
-pub(crate) struct Prepared {
-    pub(crate) call: Option<Arc<Call>>,
-    pub(crate) handles: Vec<Resource>,
+pub(crate) struct Checked {
+    spec: CallSpec<Resource>,
+    function: Arc<FunctionInfo>,
 }
 
-/// Bytes that a waiting call is charged.
-pub(crate) fn queued_bytes(spec: &CallSpec<Resource>) -> u64 {
+impl Checked {
+    /// How many handles it gives.
+    pub(crate) fn handles(&self) -> usize {
+        let one = self.function.stream || matches!(self.spec.target, Target::Constructor(_));
+        if one { 1 } else { self.function.num_returns }
+    }
+
+    /// How much of a resource it needs before it may start.
+    fn needs(&self, of: tenant::Resource) -> u64 {
+        match of {
+            tenant::Resource::QueuedCalls => 1,
+            tenant::Resource::QueuedBytes => bytes(&self.spec, &self.function),
+            tenant::Resource::Actors => u64::from(matches!(self.spec.target, Target::Constructor(_))),
+            _ => 0,
+        }
+    }
+}
+
+/// What calls need room for before they may start, all together: who waits for room holds none meanwhile.
+pub(crate) fn needs(calls: &[Checked]) -> Vec<(tenant::Resource, u64)> {
+    let all = [tenant::Resource::QueuedCalls, tenant::Resource::QueuedBytes, tenant::Resource::Actors];
+    let sum = |of| (of, calls.iter().map(|call| call.needs(of)).sum());
+    all.into_iter().map(sum).filter(|(_, n)| *n > 0).collect()
+}
+
+/// Makes and starts calls, all or none, with the room that they [`needs`]; gives what their handles name.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) fn start_all(
+    job: &Arc<JobState>,
+    calls: Vec<Checked>,
+    origin: &Origin,
+    mut room: Vec<Charge>,
+) -> Result<Vec<Resource>, TaskError> {
+    let mut prepared = Vec::with_capacity(calls.len());
+    for call in calls {
+        let charges: Vec<_> = room.iter_mut().map(|charge| charge.split(call.needs(charge.resource()))).collect();
+        let one = prepare(job, call, origin)?;
+        charges.into_iter().for_each(|charge| one.hold(charge));
+        prepared.push(one);
+    }
+    Ok(prepared.into_iter().flat_map(Prepared::start).collect())
+}
+
+/// A call that can start, and what its handles name. One that is dropped before it started leaves nothing behind.
+#[derive(Debug)]
+struct Prepared {
+    call: Option<Arc<Call>>,
+    handles: Vec<Resource>,
+}
+
+impl Prepared {
+    /// Holds room for the call.
+    fn hold(&self, charge: Charge) {
+        let Some(call) = &self.call else { return };
+        match (charge.resource(), &call.kind) {
+            (tenant::Resource::QueuedCalls, _) => call.inputs.lock().place = Some(charge),
+            (tenant::Resource::QueuedBytes, _) => call.inputs.lock().bytes = Some(charge),
+            (_, Kind::Constructor(actor)) => actor.hold(charge),
+            _ => {}
+        }
+    }
+
+    /// Starts it and gives what its handles name.
+    fn start(mut self) -> Vec<Resource> {
+        if let Some(call) = self.call.take() {
+            start(&call);
+        }
+        std::mem::take(&mut self.handles)
+    }
+}
+
+impl Drop for Prepared {
+    fn drop(&mut self) {
+        if let Some(call) = self.call.take() {
+            super::actor::never_started(&call);
+        }
+    }
+}
+
+/// Bytes that a call is charged until it ends.
+fn bytes(spec: &CallSpec<Resource>, function: &FunctionInfo) -> u64 {
     let arg = |arg: &Arg<Resource>| match arg {
         Arg::Value(data) => data.bytes.len() + data.refs.len() * size_of::<Resource>(),
         Arg::Object(_) => 0,
@@ -51,7 +137,9 @@ pub(crate) fn queued_bytes(spec: &CallSpec<Resource>) -> u64 {
         .iter()
         .map(|a| size_of::<Arg<Resource>>() + arg(a))
         .sum();
-    (bytes + size_of::<Call>()) as u64
+    let name = spec.options.name.as_ref().map_or(0, String::len);
+    let results = function.num_returns * ObjectRef::BYTES;
+    (bytes + name + results + size_of::<Call>()) as u64
 }
 
 /// The names there are, for a message about one that is not among them.
@@ -125,7 +213,11 @@ fn find<'m>(
     }
 }
 
-fn settings(job: &JobState, options: &CallOptions) -> Result<Settings, TaskError> {
+fn settings(
+    job: &JobState,
+    options: &CallOptions,
+    is_method: bool,
+) -> Result<Settings, TaskError> {
     let slots = options.num_cpus.unwrap_or(SLOT);
     let memory = options.memory.unwrap_or(job.node.memory_limit);
     let never = |what: String| Err(TaskError::new(ErrorKind::Unschedulable, what));
@@ -144,14 +236,17 @@ fn settings(job: &JobState, options: &CallOptions) -> Result<Settings, TaskError
             "the call asks for {memory} bytes of memory and a sandbox may have {limit}: it can never run (`--memory-limit`)"
         ));
     }
-    let max_retries = options.max_retries.unwrap_or(3);
+    let retry_errors = options.retry_errors.unwrap_or(false);
+    // A method is not known to be harmless when it runs twice: unless asked for, it does not.
+    let usual = if is_method && !retry_errors { 0 } else { 3 };
+    let max_retries = options.max_retries.unwrap_or(usual);
     Ok(Settings {
         max_retries: if max_retries == FOREVER {
             u32::MAX
         } else {
             max_retries
         },
-        retry_errors: options.retry_errors.unwrap_or(false),
+        retry_errors,
         timeout: options.timeout,
         slots,
         memory,
@@ -175,18 +270,26 @@ fn signature(function: &FunctionInfo) -> String {
     format!("{}({})", function.name, params.join(", "))
 }
 
-/// Checks a call and makes it, with the handles of its results.
+/// Checks a call and makes nothing yet.
 ///
 /// # Errors
-/// For what is the caller's mistake: an unknown name, a wrong number of arguments, a taken actor name. A call that can
-/// never run for want of slots or memory is no such error: its results are.
-pub(crate) fn prepare(
-    job: &Arc<JobState>,
-    spec: CallSpec<Resource>,
-    origin: &Origin,
-) -> Result<Prepared, TaskError> {
+/// For what is the caller's mistake: an unknown name, a wrong number of arguments.
+pub(crate) fn check(job: &JobState, spec: CallSpec<Resource>) -> Result<Checked, TaskError> {
     let function = find(job.module.manifest(), &spec.target)?.clone();
     check_arguments(&function, &spec.args)?;
+    Ok(Checked { spec, function })
+}
+
+/// Makes a call, with the handles of its results.
+///
+/// # Errors
+/// For what is the caller's mistake: a taken actor name. A call that can never run for want of slots or memory is no such
+/// error: its results are.
+fn prepare(
+    job: &Arc<JobState>,
+    Checked { spec, function }: Checked,
+    origin: &Origin,
+) -> Result<Prepared, TaskError> {
     let options = spec.options.or(&function.options);
     let detached = matches!(spec.target, Target::Constructor(_)) && options.detached == Some(true);
     let home = if detached { job.detached_home() } else { job.clone() };
@@ -204,7 +307,7 @@ pub(crate) fn prepare(
         }
         Target::Task(_) => Form::with_results(Kind::Task, &function, id),
     };
-    let (settings, never) = match settings(job, &options) {
+    let (settings, never) = match settings(job, &options, matches!(spec.target, Target::Method(..))) {
         Ok(settings) => (settings, None),
         Err(never) => (Settings::default(), Some(never)),
     };
@@ -309,14 +412,13 @@ fn taken_name(
 }
 
 /// Starts a call: it runs when its arguments are there and a slot is free.
-pub(crate) fn start(call: &Arc<Call>) {
+fn start(call: &Arc<Call>) {
     let job = &call.job;
     Counters::add(&job.counters.submitted);
     job.registry.insert(call.number(), call.clone());
     call.tell(CallState::Waiting, None);
     if job.is_closing() {
-        call.fail(ErrorKind::Cancelled, "the job is ending");
-        return;
+        return refuse(call, TaskError::new(ErrorKind::Cancelled, "the job is ending"));
     }
     if let Some(never) = call.cancel.reason() {
         refuse(call, never);
@@ -334,7 +436,7 @@ pub(crate) fn start(call: &Arc<Call>) {
     let settled = waiting.is_done();
     if let Kind::Method(actor, caller) = &call.kind {
         let limit = MailboxLimit::of(actor);
-        let ok = settled && call.arguments().is_ok();
+        let ok = settled && call.failed_argument().is_none();
         if ok {
             // Before the mailbox may give it to the actor.
             let _ = call.queue();
@@ -342,7 +444,7 @@ pub(crate) fn start(call: &Arc<Call>) {
         if let Err((call, why)) =
             actor
                 .mailbox
-                .push(*caller, call.number(), call.clone(), ok, limit)
+                .push(*caller, call.order, call.clone(), ok, limit)
         {
             return not_taken(&call, actor, why);
         }
@@ -355,7 +457,14 @@ pub(crate) fn start(call: &Arc<Call>) {
     }
     let done = waiting.wake(&arguments_waker(call));
     call.inputs.lock().waiting = Some(waiting);
-    if done {
+    if call.has_ended() {
+        // Just before: what ends a call did not see that it waits, which would keep it.
+        let waiting = call.inputs.lock().waiting.take();
+        drop(waiting);
+        if let Kind::Method(actor, caller) = &call.kind {
+            let _ended = actor.mailbox.settle(*caller, call.order, false);
+        }
+    } else if done {
         arguments_settled(call);
     }
 }
@@ -413,7 +522,7 @@ pub(crate) fn arguments_settled(call: &Arc<Call>) {
 }
 
 fn settle(call: &Arc<Call>) {
-    let failed = call.arguments().err();
+    let failed = call.failed_argument();
     match &call.kind {
         Kind::Method(actor, caller) => {
             if failed.is_none() {
@@ -422,7 +531,7 @@ fn settle(call: &Arc<Call>) {
             }
             let _out = actor
                 .mailbox
-                .settle(*caller, call.number(), failed.is_none());
+                .settle(*caller, call.order, failed.is_none());
             if let Some(error) = failed {
                 call.end(Err(error));
             }
@@ -438,9 +547,13 @@ fn settle(call: &Arc<Call>) {
     }
 }
 
-/// Puts a call that is QUEUED into its job's queue.
+/// Puts a call that is QUEUED into its job's queue: the driver's and the host's calls start in the order in which they
+/// were made, those of tasks newest first, which bounds how many of a recursion are suspended at once.
 pub(crate) fn enqueue(call: &Arc<Call>) {
-    if call.job.queue.push(QueuedCall(call.clone())).is_err() {
+    let by_task = call.parent.as_ref().is_some_and(|parent| parent.number() != MAIN);
+    let (queue, item) = (&call.job.queue, QueuedCall(call.clone()));
+    let pushed = if by_task { queue.push(item) } else { queue.push_in_order(item) };
+    if pushed.is_err() {
         refuse(
             call,
             TaskError::new(ErrorKind::Cancelled, "the job is ending"),

@@ -122,3 +122,105 @@ async fn eventually_nothing_is_held(runtime: &Runtime) {
     }
     panic!("still held: {:?}", runtime.held());
 }
+
+/// The guest of [`BY_HAND`] with one more task, `nap`, that sleeps 0.3 s and keeps its slot.
+fn with_nap() -> String {
+    let import = r#"(import "wrun" "sleep" (func $sleep (param i64)))"#;
+    let nap = r#"(func (export "nap") (call $sleep (i64.const 300000000)) (call $answer (i32.const 0)))"#;
+    let record = r#""{\"abi\":1,\"kind\":\"task\",\"name\":\"nap\",\"export\":\"nap\",\"params\":[]}\n""#;
+    let memory = "(memory (export \"memory\") 1)";
+    BY_HAND
+        .replacen(memory, &format!("{import} {memory} {nap}"), 1)
+        .replacen("(@custom \"wrun.manifest\"", &format!("(@custom \"wrun.manifest\" {record}"), 1)
+}
+
+/// A moment in which idle workers do what there is to do.
+async fn a_moment() {
+    tokio::time::sleep(std::time::Duration::from_millis(50)).await;
+}
+
+#[tokio::test]
+async fn a_method_that_waits_for_a_slot_when_its_actor_is_killed_fails() {
+    let runtime = runtime(1.0);
+    let module = load(&runtime, &with_nap()).await;
+    let job = runtime.open(&module, JobOptions::default()).expect("opened");
+    let counter = job.actor("Counter", (), CallOptions::default()).await.expect("made");
+    assert_eq!(counter.call("add", (1,)).await.expect("called").get::<u8>().await.expect("one"), 1);
+    let nap = job.call("nap", ()).await.expect("called");
+    a_moment().await;
+    // The actor takes it out of its mailbox and waits for the slot that `nap` has.
+    let method = counter.call("add", (1,)).await.expect("called");
+    a_moment().await;
+    counter.kill();
+    let dead = tokio::time::timeout(std::time::Duration::from_secs(5), method.get::<u8>()).await;
+    assert_eq!(dead.expect("it ends").expect_err("dead").kind, ErrorKind::ActorDied);
+    nap.get::<u8>().await.expect("slept");
+    job.close().await;
+}
+
+#[tokio::test]
+async fn jobs_that_call_one_detached_actor_don_t_meet_in_its_mailbox() {
+    let runtime = runtime(1.0);
+    let module = load(&runtime, &with_nap()).await;
+    let open = || runtime.open(&module, JobOptions::default()).expect("opened");
+    let (one, other) = (open(), open());
+    let options = CallOptions { name: Some("shared".into()), detached: Some(true), ..CallOptions::default() };
+    let counter = one.actor("Counter", (), options).await.expect("made");
+    counter.call("add", (0,)).await.expect("called").get::<u8>().await.expect("it lives");
+    let theirs = other.get_actor("shared").expect("found");
+    one.call("nap", ()).await.expect("called");
+    a_moment().await;
+    let mut ours = Vec::new();
+    for _ in 0..3 {
+        ours.push(counter.call("add", (1,)).await.expect("called"));
+    }
+    // Among these is one with the same number in its job as the last of ours.
+    for _ in 0..8 {
+        theirs.call("add", (1,)).await.expect("called").cancel();
+    }
+    for (call, sum) in ours.iter().zip(1..) {
+        let result = tokio::time::timeout(std::time::Duration::from_secs(5), call.get::<u8>()).await;
+        assert_eq!(result.expect("it was not cancelled").expect("a sum"), sum);
+    }
+    counter.kill();
+    one.close().await;
+    other.close().await;
+}
+
+#[tokio::test]
+async fn an_actor_that_there_is_no_room_for_leaves_its_name_free() {
+    let cache = CacheDir::At(std::env::temp_dir().join("wrun-tests-cache"));
+    let options = RuntimeOptions { max_queued_bytes: 8, pool_size: 8, cache, ..RuntimeOptions::default() };
+    let runtime = Runtime::start(options).expect("starts");
+    let module = load(&runtime, BY_HAND).await;
+    let job = runtime.open(&module, JobOptions::default()).expect("opened");
+    for detached in [true, false] {
+        for _ in 0..2 {
+            let options = CallOptions { name: Some("x".into()), detached: Some(detached), ..CallOptions::default() };
+            let error = job.actor("Counter", (), options).await.expect_err("8 bytes");
+            assert_eq!(error.kind, ErrorKind::Limit, "{error}");
+            assert!(job.get_actor("x").is_none());
+        }
+    }
+    job.close().await;
+    drop(job);
+    assert_eq!(runtime.held(), []);
+}
+
+#[tokio::test]
+async fn what_a_call_takes_is_charged_until_it_ends() {
+    let runtime = runtime(1.0);
+    let module = load(&runtime, &with_nap()).await;
+    let job = runtime.open(&module, JobOptions::default()).expect("opened");
+    let nap = job.call("nap", ()).await.expect("called");
+    a_moment().await;
+    let held = runtime.held();
+    let bytes = held.iter().find(|(what, _)| *what == "bytes of queued calls");
+    assert!(bytes.is_some_and(|(_, n)| *n > 200), "{held:?}");
+    assert!(held.iter().all(|(what, _)| *what != "queued calls"), "{held:?}");
+    nap.get::<u8>().await.expect("slept");
+    drop(nap);
+    job.close().await;
+    drop(job);
+    assert_eq!(runtime.held(), []);
+}

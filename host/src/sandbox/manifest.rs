@@ -441,9 +441,14 @@ impl Manifest {
     }
 }
 
+/// At most so many characters of the parser's message.
+const MAX_MESSAGE: usize = 300;
+
 /// The parser's message without its own line number, which is always 1.
 fn json_message(error: serde_json::Error) -> String {
     let text = error.to_string();
     let message = text.split(" at line ").next().unwrap_or(&text);
+    // It may repeat what it does not know, however long that is.
+    let message: String = message.chars().take(MAX_MESSAGE).collect();
     format!("not a valid record: {message} (column {})", error.column())
 }

@@ -4,7 +4,7 @@
 //! something, and when its call ends. So many short lines cost one wake-up of the reader. When the channel is full the
 //! guest waits in its write; when nobody listens any more its output is thrown away.
 
-use std::sync::Arc;
+use std::{collections::VecDeque, sync::Arc};
 
 use bytes::BytesMut;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
@@ -15,6 +15,8 @@ use crate::types::{LogLine, LogStream, TaskId};
 const MAX_PIECE: usize = 8 << 10;
 /// So many collected lines are sent at once.
 const BATCH_LINES: usize = 128;
+/// More than so many collected lines make a write a short one.
+const MOST_LINES: usize = 512;
 /// So many collected bytes are sent at once.
 const BATCH_BYTES: usize = 64 << 10;
 /// So many bytes of short lines share an allocation.
@@ -42,7 +44,7 @@ struct Partial {
 pub(super) struct Output {
     source: LogSource,
     partial: [Partial; 2],
-    lines: Vec<LogLine>,
+    lines: VecDeque<LogLine>,
     bytes: usize,
 }
 
@@ -57,17 +59,20 @@ impl Output {
         Self {
             source,
             partial,
-            lines: Vec::new(),
+            lines: VecDeque::new(),
             bytes: 0,
         }
     }
 
-    /// Takes a write; [`must_flush`](Self::must_flush) then tells whether the guest has to wait.
-    pub(super) fn write(&mut self, stream: LogStream, mut text: &[u8]) {
+    /// Takes a write, or its beginning when it has very many lines, and gives how many bytes it took;
+    /// [`must_flush`](Self::must_flush) then tells whether the guest has to wait.
+    pub(super) fn write(&mut self, stream: LogStream, text: &[u8]) -> usize {
+        let whole = text.len();
         if self.source.sender.is_closed() {
-            return;
+            return whole;
         }
-        while !text.is_empty() {
+        let mut text = text;
+        while !text.is_empty() && self.lines.len() < MOST_LINES {
             let partial = &mut self.partial[usize::from(stream == LogStream::Stderr)];
             let room = MAX_PIECE - partial.text.len();
             let (piece, complete) = match text.iter().take(room).position(|b| *b == b'\n') {
@@ -84,6 +89,7 @@ impl Output {
                 self.take(stream);
             }
         }
+        whole - text.len()
     }
 
     /// Moves an unfinished line to the collected ones.
@@ -96,7 +102,7 @@ impl Output {
         let starts_line = std::mem::replace(&mut partial.starts_line, text.ends_with(b"\n"));
         self.bytes += text.len();
         let (task, name) = (self.source.task, self.source.name.clone());
-        self.lines.push(LogLine {
+        self.lines.push_back(LogLine {
             task,
             name,
             stream: partial.stream,
@@ -112,21 +118,14 @@ impl Output {
 
     /// Sends what there is room for.
     pub(super) fn try_flush(&mut self) {
-        if self.lines.is_empty() {
-            return;
-        }
-        let mut lines = std::mem::take(&mut self.lines).into_iter();
-        for line in lines.by_ref() {
-            match self.source.sender.try_send(line) {
-                Ok(()) | Err(TrySendError::Closed(_)) => {}
-                Err(TrySendError::Full(line)) => {
-                    self.lines.push(line);
-                    break;
-                }
+        while let Some(line) = self.lines.pop_front() {
+            let length = line.text.len();
+            if let Err(TrySendError::Full(line)) = self.source.sender.try_send(line) {
+                self.lines.push_front(line);
+                return;
             }
+            self.bytes -= length;
         }
-        self.lines.extend(lines);
-        self.bytes = self.lines.iter().map(|line| line.text.len()).sum();
     }
 
     /// Sends all complete lines; waits for room.
@@ -137,7 +136,12 @@ impl Output {
                 self.lines.clear();
                 break;
             };
-            permit.send(self.lines.remove(0));
+            if let Some(line) = self.lines.pop_front() {
+                self.bytes -= line.text.len();
+                permit.send(line);
+            } else {
+                drop(permit);
+            }
             self.try_flush();
         }
         self.bytes = 0;

@@ -21,7 +21,7 @@ use wiggle::GuestMemory;
 use super::{
     HostServices,
     fault::Exit,
-    hostcall::{Answer, memory_and_state, now, range},
+    hostcall::{Answer, memory_and_state, now, range, small},
     instance::State,
 };
 use crate::types::{DirGrant, LogStream};
@@ -275,9 +275,9 @@ fn print<S: HostServices>(
         let buffer = range(memory, NAME, ptr, len)?;
         let taken = len.min(MAX_IO - written);
         let end = buffer.start + usize::try_from(taken).expect("64-bit host");
-        state.output.write(stream, &memory[buffer.start..end]);
-        written += taken;
-        if taken < len {
+        let done = small(state.output.write(stream, &memory[buffer.start..end]));
+        written += done;
+        if done < len {
             break;
         }
     }

@@ -142,6 +142,20 @@ impl<T: Execute> Job<T> {
     ///
     /// Gives the item back if the job is closed, or if the item can never start.
     pub fn push(&self, item: T) -> Result<(), PushError<T>> {
+        self.add(item, seat::here(self.core().core()))
+    }
+
+    /// Queues an item behind those that were pushed before from outside the workers, wherever this is called: for
+    /// items that people expect to start in the order in which they made them.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn push_in_order(&self, item: T) -> Result<(), PushError<T>> {
+        self.add(item, None)
+    }
+
+    fn add(&self, item: T, seat: Option<usize>) -> Result<(), PushError<T>> {
         let job = self.core();
         let core = job.core();
         let slots = item.slots();
@@ -152,7 +166,7 @@ impl<T: Execute> Job<T> {
             return Err(PushError::Closed(item));
         }
         job.add_member();
-        if let Err(item) = self.0.body.items.push(item, seat::here(core)) {
+        if let Err(item) = self.0.body.items.push(item, seat) {
             self.0.remove_members(1);
             return Err(PushError::Closed(item));
         }

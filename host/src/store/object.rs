@@ -7,7 +7,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::{Value, wait::Interest};
+use super::{
+    Value,
+    wait::{Interest, Interests},
+};
 use crate::types::{ObjectId, TaskError};
 
 /// What became of an object.
@@ -16,7 +19,7 @@ pub type Outcome = Result<Value, Arc<TaskError>>;
 struct Object {
     id: ObjectId,
     outcome: OnceLock<Outcome>,
-    interests: Mutex<Vec<Interest>>,
+    interests: Mutex<Interests>,
 }
 
 /// A counted reference to an object.
@@ -48,6 +51,9 @@ impl PartialEq for ObjectRef {
 impl Eq for ObjectRef {}
 
 impl ObjectRef {
+    /// Bytes that an object takes in the host, without its value.
+    pub const BYTES: usize = size_of::<Object>() + 2 * size_of::<usize>();
+
     /// An object that is to come.
     #[must_use]
     pub fn pending(id: ObjectId) -> Self {
@@ -88,9 +94,7 @@ impl ObjectRef {
         }
         // Whoever registers from now on sees the outcome under the lock; who registered before is in the list.
         let interests = std::mem::take(&mut *self.0.interests.lock());
-        for interest in interests {
-            interest.notify(failed);
-        }
+        interests.notify(failed);
         true
     }
 
@@ -100,8 +104,15 @@ impl ObjectRef {
         if self.0.outcome.get().is_some() {
             return Err(interest);
         }
-        Interest::add(&mut interests, interest);
+        interests.add(interest);
         Ok(())
+    }
+
+    /// A wait for it was dropped.
+    pub(super) fn forget_one(&self) {
+        if self.0.outcome.get().is_none() {
+            self.0.interests.lock().forget_one();
+        }
     }
 
     #[cfg(test)]
@@ -123,6 +134,12 @@ impl ObjectRef {
 }
 
 impl WeakObject {
+    /// Whether nobody holds it any more.
+    #[must_use]
+    pub fn is_gone(&self) -> bool {
+        self.0.strong_count() == 0
+    }
+
     /// The object, if anyone still holds it.
     #[must_use]
     pub fn upgrade(&self) -> Option<ObjectRef> {

@@ -4,7 +4,10 @@ use std::{collections::VecDeque, fmt, ops::Deref, sync::Arc, task::Waker};
 
 use parking_lot::Mutex;
 
-use super::{ObjectRef, wait::Interest};
+use super::{
+    ObjectRef,
+    wait::{Interest, Interests},
+};
 use crate::types::ObjectId;
 
 #[derive(Default)]
@@ -13,7 +16,7 @@ struct State {
     ended: bool,
     /// Nobody can read it any more.
     abandoned: bool,
-    interests: Vec<Interest>,
+    interests: Interests,
     /// The producer, waiting for room.
     producer: Option<Waker>,
 }
@@ -131,9 +134,7 @@ impl Stream {
         state.items.push_back(item);
         let woken = std::mem::take(&mut state.interests);
         drop(state);
-        woken
-            .into_iter()
-            .for_each(|interest| interest.notify(false));
+        woken.notify(false);
         Ok(())
     }
 
@@ -165,9 +166,7 @@ impl Stream {
         state.ended = true;
         let woken = std::mem::take(&mut state.interests);
         drop(state);
-        woken
-            .into_iter()
-            .for_each(|interest| interest.notify(false));
+        woken.notify(false);
     }
 
     pub(super) fn register(&self, interest: Interest) -> Result<(), Interest> {
@@ -175,7 +174,12 @@ impl Stream {
         if state.ended || !state.items.is_empty() {
             return Err(interest);
         }
-        Interest::add(&mut state.interests, interest);
+        state.interests.add(interest);
         Ok(())
+    }
+
+    /// A wait for it was dropped.
+    pub(super) fn forget_one(&self) {
+        self.state.lock().interests.forget_one();
     }
 }

@@ -2,7 +2,8 @@
 //!
 //! [`Waiting`] registers one small [`Interest`] with each object that is not there; objects count it down as they
 //! complete, and the one that brings it to its end wakes the waker. So a wait over `n` objects costs `n` once, not at
-//! every completion. A dropped wait leaves interests behind that do nothing; lists of interests drop those as they grow.
+//! every completion. A dropped wait takes its waker back at once, and its interests leave the lists as soon as they are
+//! half of them: what waits costs memory, not what has waited.
 
 use std::{
     future::Future,
@@ -53,16 +54,44 @@ impl Group {
 pub(super) struct Interest(Arc<Group>);
 
 impl Interest {
-    pub(super) fn notify(self, failed: bool) {
+    fn notify(self, failed: bool) {
         self.0.count(failed);
     }
+}
 
-    /// Adds to a list, dropping what nobody waits for any more each time the list would have to grow.
-    pub(super) fn add(list: &mut Vec<Self>, interest: Self) {
-        if list.len() == list.capacity() && list.len() >= 4 {
-            list.retain(|other| !other.0.done.load(Ordering::Relaxed));
+/// Who waits for one object or stream.
+#[derive(Debug, Default)]
+pub(super) struct Interests {
+    list: Vec<Interest>,
+    /// At least so many of them may be of waits that were dropped.
+    dropped: usize,
+}
+
+impl Interests {
+    pub(super) fn add(&mut self, interest: Interest) {
+        self.list.push(interest);
+    }
+
+    /// One of the waits was dropped.
+    pub(super) fn forget_one(&mut self) {
+        self.dropped += 1;
+        if self.dropped * 2 >= self.list.len() {
+            self.dropped = 0;
+            self.list.retain(|interest| !interest.0.done.load(Ordering::Relaxed));
+            self.list.shrink_to(self.list.len() * 2);
         }
-        list.push(interest);
+    }
+
+    /// Tells all of them; not to be called under a lock.
+    pub(super) fn notify(self, failed: bool) {
+        for interest in self.list {
+            interest.notify(failed);
+        }
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
     }
 }
 
@@ -107,6 +136,13 @@ impl Waitable {
             Self::Stream(stream) => stream.register(interest),
         }
     }
+
+    fn forget_one(&self) {
+        match self {
+            Self::Object(object) => object.forget_one(),
+            Self::Stream(stream) => stream.forget_one(),
+        }
+    }
 }
 
 /// A future that is done when enough of its objects are there. It gives nothing: look at the objects.
@@ -114,7 +150,13 @@ impl Waitable {
 /// Cancel safe: dropping it forgets the wait and nothing else.
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is polled"]
-pub struct Waiting(Option<Arc<Group>>);
+pub struct Waiting(Option<Box<Registered>>);
+
+#[derive(Debug)]
+struct Registered {
+    group: Arc<Group>,
+    on: Vec<Waitable>,
+}
 
 impl Waiting {
     /// Waits until all of `on` are there, or the first of them is an error.
@@ -127,7 +169,7 @@ impl Waiting {
             return Self(None);
         }
         let missing = on.len();
-        Self::register(on.into_iter(), missing, true)
+        Self::register(on, missing, true)
     }
 
     /// Waits until `n` of `on` are there; errors count. More than there are is as many as there are.
@@ -141,14 +183,10 @@ impl Waiting {
             }
         }
         let missing = n.saturating_sub(ready).min(pending.len());
-        Self::register(pending.into_iter(), missing, false)
+        Self::register(pending, missing, false)
     }
 
-    fn register<'a>(
-        on: impl Iterator<Item = &'a Waitable>,
-        missing: usize,
-        stop_on_error: bool,
-    ) -> Self {
+    fn register(on: Vec<&Waitable>, missing: usize, stop_on_error: bool) -> Self {
         if missing == 0 {
             return Self(None);
         }
@@ -158,27 +196,26 @@ impl Waiting {
             done: AtomicBool::new(false),
             waker: AtomicWaker::new(),
         });
-        for waitable in on {
+        let on: Vec<_> = on.into_iter().cloned().collect();
+        for waitable in &on {
             if waitable.register(Interest(group.clone())).is_err() {
                 group.count(waitable.readiness() == Readiness::Failed);
             }
         }
-        Self(Some(group))
+        Self(Some(Box::new(Registered { group, on })))
     }
 
     /// Whether it is done.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.0
-            .as_ref()
-            .is_none_or(|group| group.done.load(Ordering::SeqCst))
+        self.0.as_ref().is_none_or(|registered| registered.group.done.load(Ordering::SeqCst))
     }
 
     /// Wakes `waker` when it is done, without polling; tells whether it is done already.
     #[must_use]
     pub fn wake(&self, waker: &Waker) -> bool {
-        if let Some(group) = &self.0 {
-            group.waker.register(waker);
+        if let Some(registered) = &self.0 {
+            registered.group.waker.register(waker);
         }
         self.is_done()
     }
@@ -198,8 +235,12 @@ impl Future for Waiting {
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(group) = &self.0 {
-            group.done.store(true, Ordering::Relaxed);
+        if let Some(registered) = &self.0 {
+            let Registered { group, on } = &**registered;
+            group.done.store(true, Ordering::SeqCst);
+            // Who waited may be large, and what is left of the wait in a list may stay there for long.
+            drop(group.waker.take());
+            on.iter().for_each(Waitable::forget_one);
         }
     }
 }

@@ -194,45 +194,62 @@ impl Account {
         })
     }
 
+    /// Adds to this account and those above. An attempt that fails changes nothing, so that no other fails because of
+    /// it: nobody would wake that one.
     fn add(&self, resource: Resource, n: u64, reserve: u64) -> Result<(), OverLimit> {
-        let limit = self.limits.get(resource);
-        let over = limit.checked_div(reserve).map_or(0, |part| part.max(1));
-        let limit = limit.saturating_add(over);
+        let mut chain = std::iter::successors(Some(self), |account| account.parent.as_deref());
+        chain.try_for_each(|account| account.fits(resource, n, reserve, account.used_now(resource)))?;
         let meter = &self.meters[resource as usize];
-        // Release: whoever gives back after this attempt also sees that somebody waits (`on_room`).
-        let before = meter.used.fetch_add(n, Ordering::AcqRel);
-        let after = before.saturating_add(n);
-        if after > limit {
-            meter.used.fetch_sub(n, Ordering::Relaxed);
-            let limit = self.limits.get(resource);
-            return Err(OverLimit {
-                account: self.name.clone(),
-                resource,
-                limit,
-                used: before,
-                asked: n,
-            });
-        }
+        let fits = |used| self.fits(resource, n, reserve, used).ok().map(|()| used + n);
+        let before = meter.used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fits);
+        let before = before.map_err(|used| self.over(resource, n, used))?;
         if let Some(parent) = &self.parent
             && let Err(over) = parent.add(resource, n, reserve)
         {
-            meter.used.fetch_sub(n, Ordering::Relaxed);
+            // It was there a moment ago.
+            self.remove_own(resource, n);
             return Err(over);
         }
+        let after = before + n;
         if after > meter.peak.load(Ordering::Relaxed) {
             meter.peak.fetch_max(after, Ordering::Relaxed);
         }
         Ok(())
     }
 
+    fn fits(&self, resource: Resource, n: u64, reserve: u64, used: u64) -> Result<(), OverLimit> {
+        let limit = self.limits.get(resource);
+        let over = limit.checked_div(reserve).map_or(0, |part| part.max(1));
+        let limit = limit.saturating_add(over);
+        if used.checked_add(n).is_some_and(|after| after <= limit) {
+            Ok(())
+        } else {
+            Err(self.over(resource, n, used))
+        }
+    }
+
+    fn over(&self, resource: Resource, asked: u64, used: u64) -> OverLimit {
+        let (account, limit) = (self.name.clone(), self.limits.get(resource));
+        OverLimit { account, resource, limit, used, asked }
+    }
+
+    /// In one order with `on_room` and `remove`: who finds no room is seen there to wait.
+    fn used_now(&self, resource: Resource) -> u64 {
+        self.meters[resource as usize].used.load(Ordering::SeqCst)
+    }
+
     fn remove(&self, resource: Resource, n: u64) {
+        self.remove_own(resource, n);
+        if let Some(parent) = &self.parent {
+            parent.remove(resource, n);
+        }
+    }
+
+    fn remove_own(&self, resource: Resource, n: u64) {
         let meter = &self.meters[resource as usize];
         meter.used.fetch_sub(n, Ordering::SeqCst);
         if meter.awaited.load(Ordering::SeqCst) {
             self.wake(resource);
-        }
-        if let Some(parent) = &self.parent {
-            parent.remove(resource, n);
         }
     }
 
@@ -292,6 +309,24 @@ impl Charge {
         self.n
     }
 
+    /// Of what.
+    #[must_use]
+    pub fn resource(&self) -> Resource {
+        self.resource
+    }
+
+    /// Gives `n` of what it holds, or all if that is less, to a charge of its own.
+    #[must_use]
+    pub fn split(&mut self, n: u64) -> Self {
+        let n = n.min(self.n);
+        self.n -= n;
+        Self {
+            account: self.account.clone(),
+            resource: self.resource,
+            n,
+        }
+    }
+
     /// Holds `n` more under the same charge.
     ///
     /// # Errors
@@ -347,6 +382,9 @@ mod tests {
             ),
             (60, 60)
         );
+        let mut charge = charge;
+        drop(charge.split(20));
+        assert_eq!((job.used(Resource::ObjectBytes), charge.split(50).amount()), (40, 40));
         drop(charge);
         assert_eq!((tenant.held().count(), job.held().count()), (0, 0));
         assert_eq!(job.peak(Resource::ObjectBytes), 60);
@@ -372,6 +410,28 @@ mod tests {
         );
     }
 
+    /// A charge that is refused must not be in the way of one that fits: nobody would wake who was refused for it.
+    #[test]
+    fn a_charge_that_is_refused_is_in_nobodys_way() {
+        let (tenant, _job) = pair();
+        let done = AtomicBool::new(false);
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                while !done.load(Ordering::Relaxed) {
+                    assert!(tenant.charge(Resource::ObjectBytes, 101).is_err());
+                }
+            });
+            for _ in 0..200_000 {
+                let fits = tenant.charge(Resource::ObjectBytes, 50).is_ok();
+                if !fits {
+                    done.store(true, Ordering::Relaxed);
+                }
+                assert!(fits, "50 of 100, and nobody holds any");
+            }
+            done.store(true, Ordering::Relaxed);
+        });
+    }
+
     #[test]
     fn the_reserve_is_over_the_limit_but_bounded() {
         let (_tenant, job) = pair();
@@ -382,14 +442,30 @@ mod tests {
         assert!(job.charge_reserve(Resource::ObjectBytes, 80).is_err());
     }
 
+    /// Else who waits would wake itself with each attempt, and never count as one that waits.
+    #[test]
+    fn an_attempt_that_fails_wakes_nobody() {
+        let (tenant, job) = pair();
+        let other = Account::new("other", Limits::default(), Some(tenant));
+        let _held = job.charge(Resource::ObjectBytes, 80).expect("fits");
+        for account in [&job, &other] {
+            let flag = Arc::new(Flag(AtomicBool::new(false)));
+            account.on_room(Resource::ObjectBytes, &Waker::from(flag.clone()));
+            assert!(account.charge(Resource::ObjectBytes, 60).is_err());
+            assert!(account.charge_reserve(Resource::ObjectBytes, 60).is_err());
+            assert!(!flag.0.load(Ordering::SeqCst));
+        }
+    }
+
+    struct Flag(AtomicBool);
+    impl std::task::Wake for Flag {
+        fn wake(self: Arc<Self>) {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
+
     #[test]
     fn room_wakes_who_waits_for_it() {
-        struct Flag(AtomicBool);
-        impl std::task::Wake for Flag {
-            fn wake(self: Arc<Self>) {
-                self.0.store(true, Ordering::SeqCst);
-            }
-        }
         let (tenant, job) = pair();
         let other = Account::new("other", Limits::default(), Some(tenant));
         let held = other.charge(Resource::ObjectBytes, 100).expect("fits");

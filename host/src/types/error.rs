@@ -1,6 +1,6 @@
 //! The error that takes an object's place.
 
-use std::fmt;
+use std::{any::Any, fmt, sync::Arc};
 
 use serde::{Deserialize, Serialize, Serializer, ser::SerializeStruct};
 
@@ -102,7 +102,34 @@ pub struct TaskError {
     /// Where in the guest, innermost first.
     #[serde(default)]
     pub backtrace: Vec<String>,
+    /// What pays for it, as long as any clone is held inside the host.
+    #[serde(skip)]
+    pub(crate) paid: Paid,
 }
+
+/// Something counted that goes with an error and is no part of what it says.
+#[derive(Clone, Default)]
+pub(crate) struct Paid(Option<Arc<dyn Any + Send + Sync>>);
+
+impl Paid {
+    pub(crate) fn by(charge: impl Any + Send + Sync) -> Self {
+        Self(Some(Arc::new(charge)))
+    }
+}
+
+impl fmt::Debug for Paid {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(if self.0.is_some() { "Paid" } else { "Unpaid" })
+    }
+}
+
+impl PartialEq for Paid {
+    fn eq(&self, _other: &Self) -> bool {
+        true
+    }
+}
+
+impl Eq for Paid {}
 
 impl TaskError {
     /// An error that has no call yet.
@@ -115,7 +142,35 @@ impl TaskError {
             task_id: None,
             attempt: 0,
             backtrace: Vec::new(),
+            paid: Paid::default(),
         }
+    }
+
+    /// Bytes that it takes in the host, with what surrounds it.
+    pub(crate) fn size(&self) -> u64 {
+        const REST: usize = 512;
+        let text: usize = self.backtrace.iter().map(String::len).sum();
+        (REST + self.message.len() + text) as u64
+    }
+
+    /// The same for somebody outside, who pays nothing.
+    #[must_use]
+    pub(crate) fn unpaid(mut self) -> Self {
+        self.paid = Paid::default();
+        self
+    }
+
+    /// The beginning of it, for which there is always room.
+    #[must_use]
+    pub(crate) fn shortened(mut self) -> Self {
+        const KEPT: usize = 200;
+        if let Some((cut, _)) = self.message.char_indices().nth(KEPT) {
+            self.message.truncate(cut);
+            self.message.push_str("… (cut: the object store is full)");
+        }
+        self.message.shrink_to_fit();
+        self.backtrace = Vec::new();
+        self
     }
 
     /// Whether it is another call's, passed on by the one that got it.

@@ -7,6 +7,7 @@ mod grant;
 mod id;
 
 pub use call::{Arg, CallSpec, Target, ValueData};
+pub(crate) use error::Paid;
 pub use error::{ErrorKind, TaskError};
 pub use event::{CallState, Event, EventKind, JobStats, LogLine, LogStream};
 pub use grant::DirGrant;

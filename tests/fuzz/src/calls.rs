@@ -15,12 +15,18 @@ pub fn check(bytes: &[u8]) {
         }
     }
     let inside: usize = calls.iter().map(size).sum();
-    assert!(inside <= bytes.len(), "{inside} bytes out of {}", bytes.len());
+    assert!(
+        inside <= bytes.len(),
+        "{inside} bytes out of {}",
+        bytes.len()
+    );
     let mut written = Vec::new();
     for call in &calls {
         write(call, &mut written);
     }
-    let again: Vec<_> = Calls::new(&written).map(|call| call.expect("what was written reads")).collect();
+    let again: Vec<_> = Calls::new(&written)
+        .map(|call| call.expect("what was written reads"))
+        .collect();
     assert_eq!(again, calls);
 }
 

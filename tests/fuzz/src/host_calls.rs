@@ -11,12 +11,13 @@ use std::time::Duration;
 use arbitrary::{Arbitrary, Unstructured};
 use bytes::Bytes;
 use tokio::sync::mpsc;
-use wrun_host::sandbox::{
-    CacheDir, CallFrame, HostServices, LogSource, Module, SandboxOptions, Sandboxes, SandboxesOptions, Tick, WasiConfig,
-};
-use wrun_host::store::{ObjectRef, Resource, Stream, Value, Waiting};
-use wrun_host::tenant::{self, Account, Limits};
 use wrun_abi::StopMode;
+use wrun_host::sandbox::{
+    CacheDir, CallFrame, HostServices, LogSource, Module, SandboxOptions, Sandboxes,
+    SandboxesOptions, Tick, WasiConfig,
+};
+use wrun_host::store::{ObjectRef, Resource, Stream, StreamReader, Value, Waiting};
+use wrun_host::tenant::{self, Account, Limits};
 use wrun_host::types::{CallSpec, ErrorKind, JobId, LogLine, ObjectId, Target, TaskError, TaskId};
 
 const ABI: &str = include_str!("../../../guest-sdk/abi/ABI.md");
@@ -43,7 +44,9 @@ fn functions() -> &'static [Function] {
             let mut cells = line.strip_prefix("| `")?.split(" | ");
             let name = cells.next()?.trim_end_matches('`');
             let (params, result) = cells.next()?.strip_prefix("`(")?.split_once(')')?;
-            let params = params.split(", ").filter_map(|param| param.split_once(": "));
+            let params = params
+                .split(", ")
+                .filter_map(|param| param.split_once(": "));
             let result = if result.contains("i64") {
                 "I"
             } else if result.contains("i32") {
@@ -51,12 +54,20 @@ fn functions() -> &'static [Function] {
             } else {
                 ""
             };
-            Some(("wrun", name, params.map(|(_, ty)| letter(ty)).collect(), result))
+            Some((
+                "wrun",
+                name,
+                params.map(|(_, ty)| letter(ty)).collect(),
+                result,
+            ))
         });
-        let wasi = WASI.lines().filter(|line| !line.starts_with('#')).map(|line| {
-            let (name, params) = line.split_once(' ').unwrap_or((line, ""));
-            ("wasi_snapshot_preview1", name, params.to_owned(), "i")
-        });
+        let wasi = WASI
+            .lines()
+            .filter(|line| !line.starts_with('#'))
+            .map(|line| {
+                let (name, params) = line.split_once(' ').unwrap_or((line, ""));
+                ("wasi_snapshot_preview1", name, params.to_owned(), "i")
+            });
         own.chain(wasi).collect()
     })
 }
@@ -74,7 +85,11 @@ fn guest() -> String {
             types(params)
         );
         let loads = params.chars().enumerate().map(|(position, letter)| {
-            format!("({}.load offset={} (local.get $at))", ty(letter), 8 * (1 + position))
+            format!(
+                "({}.load offset={} (local.get $at))",
+                ty(letter),
+                8 * (1 + position)
+            )
         });
         let call = format!("(call ${name} {})", loads.collect::<String>());
         let call = match *result {
@@ -82,9 +97,15 @@ fn guest() -> String {
             "I" => format!("(i32.wrap_i64 {call})"),
             _ => call,
         };
-        let _ = writeln!(steps, "(func $step_{name} (type $step) (param $at i32) (result i32) {call})");
+        let _ = writeln!(
+            steps,
+            "(func $step_{name} (type $step) (param $at i32) (result i32) {call})"
+        );
     }
-    let names: String = functions().iter().map(|(_, name, ..)| format!("$step_{name} ")).collect();
+    let names: String = functions()
+        .iter()
+        .map(|(_, name, ..)| format!("$step_{name} "))
+        .collect();
     format!(
         r#"(module {imports}
         (memory (export "memory") 2)
@@ -174,7 +195,9 @@ impl Datum {
     fn write(&self, bytes: &mut Vec<u8>) {
         match *self {
             Self::Byte(byte) => bytes.push(byte),
-            Self::Text(n) => bytes.extend_from_slice([&b"name"[..], b"\0", b"\x01null", b"run", b"C"][usize::from(n % 5)]),
+            Self::Text(n) => bytes.extend_from_slice(
+                [&b"name"[..], b"\0", b"\x01null", b"run", b"C"][usize::from(n % 5)],
+            ),
             Self::Handle(handle) => bytes.extend_from_slice(&handle.number().to_le_bytes()),
             Self::Word(word) => bytes.extend_from_slice(&word.to_le_bytes()),
             Self::Call(kind, first, second) => {
@@ -225,12 +248,21 @@ impl Services {
         let id = self.id();
         match self.next % 4 {
             0 => ObjectRef::pending(id),
-            1 => ObjectRef::ready(id, Err(Arc::new(TaskError::new(ErrorKind::Panic, "it failed")))),
-            2 => ObjectRef::ready(id, Ok(Value::new(Bytes::from_static(b"\0\x07"), Vec::new(), None))),
+            1 => ObjectRef::ready(
+                id,
+                Err(Arc::new(TaskError::new(ErrorKind::Panic, "it failed"))),
+            ),
+            2 => ObjectRef::ready(
+                id,
+                Ok(Value::new(Bytes::from_static(b"\0\x07"), Vec::new(), None)),
+            ),
             _ => {
                 let other = Resource::Object(ObjectRef::pending(id));
                 let refs = vec![other.clone(), other, Resource::Actor(Arc::new(()))];
-                ObjectRef::ready(id, Ok(Value::new(Bytes::from_static(b"\0three"), refs, None)))
+                ObjectRef::ready(
+                    id,
+                    Ok(Value::new(Bytes::from_static(b"\0three"), refs, None)),
+                )
             }
         }
     }
@@ -241,7 +273,7 @@ impl Services {
             let _room = stream.push(self.object(), std::task::Waker::noop());
             stream.end(None);
         }
-        Resource::Stream(stream)
+        Resource::Stream(StreamReader::new(stream))
     }
 }
 
@@ -250,7 +282,11 @@ fn job() -> JobId {
 }
 
 impl HostServices for Services {
-    async fn submit(&mut self, calls: Vec<CallSpec<Resource>>) -> Result<Vec<Resource>, TaskError> {
+    async fn submit(
+        &mut self,
+        calls: Vec<CallSpec<Resource>>,
+        room: usize,
+    ) -> Result<Vec<Resource>, TaskError> {
         let mut made = Vec::new();
         for call in &calls {
             made.push(match &call.target {
@@ -258,6 +294,12 @@ impl HostServices for Services {
                 Target::Task(_) if self.next.is_multiple_of(3) => self.stream(),
                 Target::Task(_) | Target::Method(..) => Resource::Object(self.object()),
             });
+        }
+        if made.len() > room {
+            return Err(TaskError::new(
+                ErrorKind::BadArgument,
+                "there is no room for the handles",
+            ));
         }
         if self.next.is_multiple_of(7) {
             return Err(TaskError::new(ErrorKind::Limit, "there is no room"));
@@ -278,7 +320,10 @@ impl HostServices for Services {
     }
 
     async fn yield_item(&mut self, _value: Value) -> Result<(), TaskError> {
-        Err(TaskError::new(ErrorKind::BadArgument, "only a streaming call yields items"))
+        Err(TaskError::new(
+            ErrorKind::BadArgument,
+            "only a streaming call yields items",
+        ))
     }
 
     async fn wait(&mut self, waiting: Waiting, _timeout: Option<Duration>) -> bool {
@@ -294,7 +339,9 @@ impl HostServices for Services {
     }
 
     fn actor_self(&self) -> Option<Resource> {
-        self.next.is_multiple_of(2).then(|| Resource::Actor(Arc::new(())))
+        self.next
+            .is_multiple_of(2)
+            .then(|| Resource::Actor(Arc::new(())))
     }
 
     fn actor_get(&self, name: &str) -> Option<Resource> {
@@ -320,31 +367,59 @@ struct Bench {
 fn bench() -> &'static Bench {
     static BENCH: OnceLock<Bench> = OnceLock::new();
     BENCH.get_or_init(|| {
-        let tokio = tokio::runtime::Builder::new_current_thread().enable_all().build().expect("an event loop");
-        let options = SandboxesOptions { pool_size: 2, cache: CacheDir::Off, ..SandboxesOptions::default() };
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .expect("an event loop");
+        let options = SandboxesOptions {
+            pool_size: 2,
+            cache: CacheDir::Off,
+            ..SandboxesOptions::default()
+        };
         let sandboxes = Sandboxes::new(options).expect("this machine runs WebAssembly");
-        let module = sandboxes.compile("fuzz.wat", guest().as_bytes()).unwrap_or_else(|error| panic!("{error}"));
-        Bench { tokio, sandboxes, module }
+        let module = sandboxes
+            .compile("fuzz.wat", guest().as_bytes())
+            .unwrap_or_else(|error| panic!("{error}"));
+        Bench {
+            tokio,
+            sandboxes,
+            module,
+        }
     })
 }
 
 /// Runs the calls that the bytes stand for.
 pub fn check(bytes: &[u8]) {
-    let Ok(program) = Program::arbitrary(&mut Unstructured::new(bytes)) else { return };
+    let Ok(program) = Program::arbitrary(&mut Unstructured::new(bytes)) else {
+        return;
+    };
     let bench = bench();
     let limits = Limits::default()
         .with(tenant::Resource::ObjectBytes, 1 << 20)
         .with(tenant::Resource::Handles, 4_096);
     let account = Account::new("fuzz", limits, None);
     bench.tokio.block_on(run(bench, &account, &program));
-    assert_eq!(account.held().collect::<Vec<_>>(), [], "everything is given back");
-    assert_eq!((bench.sandboxes.live(), bench.sandboxes.free_slots()), (0, 2));
+    assert_eq!(
+        account.held().collect::<Vec<_>>(),
+        [],
+        "everything is given back"
+    );
+    assert_eq!(
+        (bench.sandboxes.live(), bench.sandboxes.free_slots()),
+        (0, 2)
+    );
 }
 
 async fn run(bench: &Bench, account: &Arc<Account>, program: &Program) {
     let (sender, _lines) = mpsc::channel::<LogLine>(10_000);
-    let mut services = Services { account: account.clone(), next: 0, kept: Vec::new() };
-    let refs = (0..4).map(|_| Resource::Object(services.object())).collect();
+    let mut services = Services {
+        account: account.clone(),
+        next: 0,
+        kept: Vec::new(),
+    };
+    let refs = (0..4)
+        .map(|_| Resource::Object(services.object()))
+        .collect();
     let args = vec![
         Value::new(program.argument().into(), refs, None),
         Value::new(Bytes::from_static(b"\x01[1,2]"), Vec::new(), None),
@@ -357,18 +432,34 @@ async fn run(bench: &Bench, account: &Arc<Account>, program: &Program) {
             env: vec![("NAME".to_owned(), "value".to_owned())],
             ..WasiConfig::default()
         }),
-        log: LogSource { task: TaskId::new(job(), 7), name: "run".into(), sender },
+        log: LogSource {
+            task: TaskId::new(job(), 7),
+            name: "run".into(),
+            sender,
+        },
     };
     let sandbox = bench.module.instantiate(services, options).await;
     let mut sandbox = sandbox.unwrap_or_else(|error| panic!("there is room: {error}"));
-    let function = bench.module.manifest().task("run").expect("the guest has it");
-    let frame = CallFrame { args, result_format: u8::from(program.format), num_returns: function.num_returns };
+    let function = bench
+        .module
+        .manifest()
+        .task("run")
+        .expect("the guest has it");
+    let frame = CallFrame {
+        args,
+        result_format: u8::from(program.format),
+        num_returns: function.num_returns,
+    };
     // Only WASI's own sleeping and polling can wait here.
     let end = tokio::time::timeout(Duration::from_millis(50), sandbox.call(function, frame)).await;
     if let Ok(end) = end
         && let Err(error) = end.outcome
     {
         assert_ne!(error.kind, ErrorKind::System, "{error}");
-        assert!(error.message.len() <= 3 << 16, "{} bytes of message", error.message.len());
+        assert!(
+            error.message.len() <= 3 << 16,
+            "{} bytes of message",
+            error.message.len()
+        );
     }
 }

@@ -25,17 +25,25 @@ pub fn check(bytes: &[u8]) {
         Ok(info) => consistent(&info.manifest),
         Err(error) => {
             let message = error.to_string();
-            assert!(message.contains("manifest"), "the rest of the module is right: {message}");
+            assert!(
+                message.contains("manifest"),
+                "the rest of the module is right: {message}"
+            );
             assert!(message.len() < 1_000, "{message}");
         }
     }
 }
 
 fn consistent(manifest: &Manifest) {
-    let functions = manifest.tasks().len() + manifest.constructors().len() + manifest.methods().len();
+    let functions =
+        manifest.tasks().len() + manifest.constructors().len() + manifest.methods().len();
     assert!(functions <= MAX_MANIFEST_RECORDS);
     for task in manifest.tasks() {
-        assert!(manifest.task(&task.name).is_some_and(|found| std::sync::Arc::ptr_eq(found, task)));
+        assert!(
+            manifest
+                .task(&task.name)
+                .is_some_and(|found| std::sync::Arc::ptr_eq(found, task))
+        );
         function(manifest, task);
     }
     for constructor in manifest.constructors() {
@@ -43,7 +51,10 @@ fn consistent(manifest: &Manifest) {
         function(manifest, constructor);
     }
     for method in manifest.methods() {
-        let (class, name) = method.name.split_once('.').expect("checked when it was read");
+        let (class, name) = method
+            .name
+            .split_once('.')
+            .expect("checked when it was read");
         assert!(manifest.constructor(class).is_some());
         assert!(manifest.method(class, name).is_some());
         function(manifest, method);

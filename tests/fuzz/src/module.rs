@@ -8,7 +8,10 @@ pub fn check(bytes: &[u8]) {
     match inspect(bytes) {
         Ok(info) => {
             assert_eq!(info.hash.len(), 64);
-            assert!(info.code_size <= info.size && info.data_size <= info.size, "{info:?}");
+            assert!(
+                info.code_size <= info.size && info.data_size <= info.size,
+                "{info:?}"
+            );
             assert!(info.imports.len() <= info.size && info.exports.len() <= info.size);
         }
         Err(error) => {

@@ -15,7 +15,8 @@ fn tasks() -> String {
 fn an_unknown_task_gets_the_known_ones() {
     let wanted = ["no task `ad`", "`add`", "`and_then`", "did you mean `add`?"];
     submit(&tasks(), &["--task", "ad", "--args", "[1,2]"]).assert_error(2, &wanted);
-    submit(&tasks(), &["--task", "multiply"]).assert_error(2, &["no task `multiply`", "add", "and_then"]);
+    submit(&tasks(), &["--task", "multiply"])
+        .assert_error(2, &["no task `multiply`", "add", "and_then"]);
     submit(&tasks(), &["--task", ""]).assert_error(2, &["task"]);
     submit(&tasks(), &["--task", "\u{1b}[31m"]).assert_error(2, &["no task"]);
 }
@@ -37,7 +38,8 @@ fn arguments_that_do_not_parse() {
         submit(&tasks(), &["--task", "add", "--args", args]).assert_error(2, wanted);
     }
     let deep = "[".repeat(100_000);
-    submit(&tasks(), &["--task", "add", "--args", &deep]).assert_error(2, &["--args", "recursion limit"]);
+    submit(&tasks(), &["--task", "add", "--args", &deep])
+        .assert_error(2, &["--args", "recursion limit"]);
 }
 
 #[test]
@@ -45,7 +47,9 @@ fn arguments_from_a_file_that_are_none() {
     let scratch = Scratch::new();
     let file = scratch.file("tasks.wat", tasks());
     scratch.file("args.json", b"[1, \xff]");
-    scratch.submit(&file, &["--task", "add", "--args", "@args.json"]).assert_error(2, &["args.json"]);
+    scratch
+        .submit(&file, &["--task", "add", "--args", "@args.json"])
+        .assert_error(2, &["args.json"]);
 }
 
 #[test]
@@ -76,8 +80,21 @@ fn options_that_make_no_sense() {
         (&["--env", ""], &["--env"]),
         (&["--args", "[]"], &["--task"]),
         (&["--output", "x"], &["--task"]),
-        (&["--task", "add", "--args", "[1,2]", "--output", "no/such/dir/x"], &["no such directory"]),
-        (&["--task", "add", "--args", "[1,2]", "--output", "tmp"], &["directory"]),
+        (
+            &[
+                "--task",
+                "add",
+                "--args",
+                "[1,2]",
+                "--output",
+                "no/such/dir/x",
+            ],
+            &["no such directory"],
+        ),
+        (
+            &["--task", "add", "--args", "[1,2]", "--output", "tmp"],
+            &["directory"],
+        ),
         (&["--task", "add", "--", "x"], &["cannot be used"]),
         (&["--fast"], &["--fast"]),
         (&["--record", "bad.wat"], &["bad.wat"]),
@@ -90,7 +107,11 @@ fn options_that_make_no_sense() {
 #[test]
 fn commands_that_do_not_exist() {
     let scratch = Scratch::new();
-    let run = |arguments: &[&str]| scratch.start(scratch.wrun(arguments.iter().map(OsStr::new))).wait();
+    let run = |arguments: &[&str]| {
+        scratch
+            .start(scratch.wrun(arguments.iter().map(OsStr::new)))
+            .wait()
+    };
     run(&["sumbit", "x.wasm"]).assert_error(2, &["sumbit", "submit"]);
     run(&["submit"]).assert_error(2, &["FILE"]);
     run(&["inspect", "missing.wasm"]).assert_error(2, &["missing.wasm"]);
@@ -103,11 +124,18 @@ fn commands_that_do_not_exist() {
 /// Environment variables are checked like options.
 #[test]
 fn settings_in_the_environment() {
-    for (name, value) in [("WRUN_NUM_CPUS", "many"), ("WRUN_MEMORY_LIMIT", "-1"), ("WRUN_OBJECT_STORE_MEMORY", "x")] {
+    for (name, value) in [
+        ("WRUN_NUM_CPUS", "many"),
+        ("WRUN_MEMORY_LIMIT", "-1"),
+        ("WRUN_OBJECT_STORE_MEMORY", "x"),
+    ] {
         let scratch = Scratch::new();
         let file = scratch.file("tasks.wat", tasks());
         let mut command = scratch.wrun([OsStr::new("submit"), file.as_os_str()]);
         command.env(name, value);
-        scratch.start(command).wait().assert_error(2, &[name, value]);
+        scratch
+            .start(command)
+            .wait()
+            .assert_error(2, &[name, value]);
     }
 }

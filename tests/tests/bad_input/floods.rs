@@ -52,7 +52,12 @@ const fn blocks(bytes: u64) -> u64 {
 fn assert_flat(outcome: &Outcome, limit: u64) {
     let peak = outcome.peak;
     println!("{} MiB", peak / MIB);
-    assert!(peak > 0 && peak < limit, "{} MiB at the highest, {} are allowed", peak / MIB, limit / MIB);
+    assert!(
+        peak > 0 && peak < limit,
+        "{} MiB at the highest, {} are allowed",
+        peak / MIB,
+        limit / MIB
+    );
     outcome.assert_no_panic();
 }
 
@@ -60,7 +65,11 @@ fn assert_flat(outcome: &Outcome, limit: u64) {
 fn much_output() {
     for line in [64, 32_768, 1_000_000] {
         let outcome = submit(&printer(blocks(256 * MIB), line), &[]);
-        assert_eq!((outcome.code, outcome.stdout.bytes, &*outcome.stderr), (Some(0), 256 * MIB, ""), "{line}");
+        assert_eq!(
+            (outcome.code, outcome.stdout.bytes, &*outcome.stderr),
+            (Some(0), 256 * MIB, ""),
+            "{line}"
+        );
         assert_flat(&outcome, BASE);
     }
 }
@@ -77,7 +86,10 @@ fn much_output_as_json() {
 #[ignore = "slow without optimization; see the top of the file"]
 fn a_gigabyte_of_output() {
     let outcome = submit(&printer(blocks(1024 * MIB), 64), &[]);
-    assert_eq!((outcome.code, outcome.stdout.bytes, &*outcome.stderr), (Some(0), 1024 * MIB, ""));
+    assert_eq!(
+        (outcome.code, outcome.stdout.bytes, &*outcome.stderr),
+        (Some(0), 1024 * MIB, "")
+    );
     assert_flat(&outcome, BASE);
 }
 
@@ -87,7 +99,11 @@ fn output_that_nobody_reads() {
     let scratch = Scratch::new();
     let file = scratch.file("print.wat", printer(u64::MAX, 64));
     let mut command = scratch.wrun([std::ffi::OsStr::new("submit"), file.as_os_str()]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::null()).spawn().unwrap();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
     std::thread::sleep(Duration::from_secs(3));
     let peak = super::support::peak(child.id()).unwrap();
     child.kill().unwrap();
@@ -103,14 +119,22 @@ fn a_reader_that_goes_away() {
         let file = scratch.file("print.wat", printer(u64::MAX, 64));
         let mut arguments = vec!["submit".into(), file.into_os_string()];
         arguments.extend(options.iter().map(Into::into));
-        let mut child =
-            scratch.wrun(arguments).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = scratch
+            .wrun(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut stdout = child.stdout.take().unwrap();
         stdout.read_exact(&mut [0; 65]).unwrap();
         drop(stdout);
         let start = Instant::now();
         let output = child.wait_with_output().unwrap();
-        assert!(start.elapsed() < Duration::from_secs(5), "{:?}", start.elapsed());
+        assert!(
+            start.elapsed() < Duration::from_secs(5),
+            "{:?}",
+            start.elapsed()
+        );
         assert_eq!(output.status.code(), Some(141), "{options:?}");
         assert_eq!(String::from_utf8_lossy(&output.stderr), "", "{options:?}");
         scratch.assert_nothing_left();
@@ -136,7 +160,15 @@ fn output_that_can_not_be_written() {
             continue;
         }
         assert_ne!(outcome.code, Some(0), "{redirect}: {outcome:?}");
-        assert_eq!(outcome.stderr.lines().filter(|line| line.starts_with("error")).count(), 1, "{outcome:?}");
+        assert_eq!(
+            outcome
+                .stderr
+                .lines()
+                .filter(|line| line.starts_with("error"))
+                .count(),
+            1,
+            "{outcome:?}"
+        );
     }
 }
 
@@ -161,7 +193,8 @@ fn producer(body: &str) -> String {
     guest(imports, &fields, &[MAIN, task, class])
 }
 
-const SPAWN: &str = "(local.set $h (call $spawn (i32.const 64) (i32.const 12) (i32.const 0) (i32.const 1)))";
+const SPAWN: &str =
+    "(local.set $h (call $spawn (i32.const 64) (i32.const 12) (i32.const 0) (i32.const 1)))";
 const RELEASE: &str = "(drop (call $release (i32.const 0) (i32.const 1)))";
 const STOP_WHEN_REFUSED: &str = "(if (i32.lt_s (local.get $h) (i32.const 0)) (then (unreachable)))";
 
@@ -202,6 +235,27 @@ fn tasks_that_multiply() {
     assert_flat(&outcome, 1024 * MIB);
 }
 
+/// Tasks that fail with the longest message there is, whose errors are kept: errors take room in the store like objects,
+/// and are cut when there is none.
+#[test]
+fn errors_without_end() {
+    let text = producer(&format!("{SPAWN} {STOP_WHEN_REFUSED}"))
+        .replace(
+            "(import \"wrun\" \"put\"",
+            "(import \"wrun\" \"fail\" (func $fail (param i32 i32 i32)))\n(import \"wrun\" \"put\"",
+        )
+        .replace(
+            "(func (export \"t\")",
+            "(func (export \"t\") (call $fail (i32.const 0) (i32.const 128) (i32.const 60000))",
+        );
+    let outcome = submit(&text, &["--timeout", "8s", "--object-store-memory", "64M"]);
+    assert!(
+        matches!(outcome.code, Some(121 | 122 | 124)),
+        "{outcome:#?}"
+    );
+    assert_flat(&outcome, 512 * MIB);
+}
+
 /// Objects that are put and kept: the store's limit is told, and which option raises it.
 #[test]
 fn objects_without_end() {
@@ -217,7 +271,8 @@ fn objects_without_end() {
 /// Objects that are put and released take no room.
 #[test]
 fn objects_that_come_and_go() {
-    let body = "(local.set $h (call $put (i32.const 128) (i32.const 60000) (i32.const 0) (i32.const 0)))
+    let body =
+        "(local.set $h (call $put (i32.const 128) (i32.const 60000) (i32.const 0) (i32.const 0)))
         (i32.store (i32.const 0) (local.get $h))";
     let text = producer(&format!("{body} {STOP_WHEN_REFUSED} {RELEASE}"));
     let outcome = submit(&text, &["--timeout", "3s", "--object-store-memory", "1M"]);
@@ -228,9 +283,13 @@ fn objects_that_come_and_go() {
 /// Actors that are made and kept: the limit of living sandboxes holds.
 #[test]
 fn actors_without_end() {
-    let body = "(local.set $h (call $spawn (i32.const 96) (i32.const 12) (i32.const 0) (i32.const 1)))";
+    let body =
+        "(local.set $h (call $spawn (i32.const 96) (i32.const 12) (i32.const 0) (i32.const 1)))";
     let text = producer(&format!("{body} {STOP_WHEN_REFUSED}"));
     let outcome = submit(&text, &["--timeout", "8s"]);
-    assert!(matches!(outcome.code, Some(121 | 122 | 124)), "{outcome:#?}");
+    assert!(
+        matches!(outcome.code, Some(121 | 122 | 124)),
+        "{outcome:#?}"
+    );
     assert_flat(&outcome, 2048 * MIB);
 }

@@ -10,8 +10,10 @@ const LOOP: &str = r#"(func (export "m") (loop br 0))"#;
 #[test]
 fn loops_without_end() {
     let start = r#"(module (memory (export "memory") 1) (func $s (loop br 0)) (start $s) (func (export "_start")))"#;
-    let initialize =
-        module(r#"(func (export "_initialize") (loop br 0)) (func (export "m"))"#, &[MAIN]);
+    let initialize = module(
+        r#"(func (export "_initialize") (loop br 0)) (func (export "m"))"#,
+        &[MAIN],
+    );
     let constructor = guest(
         r#"(import "wrun" "spawn" (func $spawn (param i32 i32 i32 i32) (result i32)))
            (import "wrun" "sleep" (func $sleep (param i64)))"#,
@@ -20,7 +22,10 @@ fn loops_without_end() {
              (drop (call $spawn (i32.const 64) (i32.const 12) (i32.const 0) (i32.const 1)))
              (call $sleep (i64.const 60000000000)))
            (func (export "c") (loop br 0))"#,
-        &[MAIN, r#"{"abi":1,"kind":"constructor","name":"C","export":"c"}"#],
+        &[
+            MAIN,
+            r#"{"abi":1,"kind":"constructor","name":"C","export":"c"}"#,
+        ],
     );
     let bulk = module(
         r#"(func (export "m") (loop (memory.fill (i32.const 0) (i32.const 1) (i32.const 65536)) (br 0)))"#,
@@ -48,14 +53,21 @@ fn loops_without_end() {
 fn sleeps_without_end() {
     for ns in ["9223372036854775807", "60000000000"] {
         let body = format!(r#"(func (export "m") (call $sleep (i64.const {ns})))"#);
-        let text = guest(r#"(import "wrun" "sleep" (func $sleep (param i64)))"#, &body, &[MAIN]);
+        let text = guest(
+            r#"(import "wrun" "sleep" (func $sleep (param i64)))"#,
+            &body,
+            &[MAIN],
+        );
         submit(&text, &["--timeout", "300ms"]).assert_error(124, &["300ms"]);
     }
 }
 
 #[test]
 fn recursion_without_end() {
-    let plain = module(r#"(func $r (export "m") (call $r) (call $r))"#, &[MAIN, TASK]);
+    let plain = module(
+        r#"(func $r (export "m") (call $r) (call $r))"#,
+        &[MAIN, TASK],
+    );
     let wanted = ["stack overflowed", "recursion without end", "at r"];
     submit(&plain, &[]).assert_error(121, &wanted);
     submit(&plain, &["--task", "t"]).assert_error(121, &[&wanted[..], &["`t#1`"]].concat());
@@ -117,13 +129,28 @@ fn a_guest_may_be_refused_memory() {
 fn traps_say_what_happened() {
     let cases = [
         ("unreachable", "unreachable"),
-        ("(drop (i32.div_s (i32.const 1) (i32.const 0)))", "divided by zero"),
-        ("(drop (i32.div_s (i32.const 0x80000000) (i32.const -1)))", "overflowed"),
+        (
+            "(drop (i32.div_s (i32.const 1) (i32.const 0)))",
+            "divided by zero",
+        ),
+        (
+            "(drop (i32.div_s (i32.const 0x80000000) (i32.const -1)))",
+            "overflowed",
+        ),
         ("(drop (i32.trunc_f32_s (f32.const nan)))", "converted"),
-        ("(drop (i32.load (i32.const 65533)))", "out of bounds, at 0x"),
-        ("(drop (i32.load offset=4294967295 (i32.const 65533)))", "out of bounds"),
+        (
+            "(drop (i32.load (i32.const 65533)))",
+            "out of bounds, at 0x",
+        ),
+        (
+            "(drop (i32.load offset=4294967295 (i32.const 65533)))",
+            "out of bounds",
+        ),
         ("(drop (i32.load (i32.const -16)))", "stack overflowed"),
-        ("(memory.fill (i32.const 65530) (i32.const 0) (i32.const 100))", "out of bounds"),
+        (
+            "(memory.fill (i32.const 65530) (i32.const 0) (i32.const 100))",
+            "out of bounds",
+        ),
         ("(call_indirect (i32.const 0))", "null"),
         ("(call_indirect (i32.const 1))", "signature"),
         ("(call_indirect (i32.const 9))", "out of bounds"),
@@ -135,14 +162,17 @@ fn traps_say_what_happened() {
         );
         let outcome = submit(&module(&fields, &[MAIN, TASK]), &[]);
         outcome.assert_error(121, &["error[WR0103]", wanted, "at inner"]);
-        submit(&module(&fields, &[MAIN, TASK]), &["--task", "t"]).assert_error(121, &["`t#1`", wanted]);
+        submit(&module(&fields, &[MAIN, TASK]), &["--task", "t"])
+            .assert_error(121, &["`t#1`", wanted]);
     }
 }
 
 #[test]
 fn a_task_that_gives_no_result() {
-    submit(&module(r#"(func (export "m"))"#, &[TASK]), &["--task", "t"])
-        .assert_error(120, &["WR0105", "`t#1`", "without its result", "result_write"]);
+    submit(&module(r#"(func (export "m"))"#, &[TASK]), &["--task", "t"]).assert_error(
+        120,
+        &["WR0105", "`t#1`", "without its result", "result_write"],
+    );
 }
 
 /// Ends in the wrong place: in the start function, in `_initialize`.
@@ -150,9 +180,8 @@ fn a_task_that_gives_no_result() {
 fn exits_where_there_is_nothing_to_end() {
     let import = r#"(import "wasi_snapshot_preview1" "proc_exit" (func $exit (param i32)))"#;
     let exit = |at: &str, code: i32| {
-        let fields = format!(
-            r#"(func $e {at} (call $exit (i32.const {code}))) (func (export "m"))"#
-        );
+        let fields =
+            format!(r#"(func $e {at} (call $exit (i32.const {code}))) (func (export "m"))"#);
         guest(import, &fields, &[MAIN])
     };
     submit(&exit(r#"(export "_initialize")"#, 0), &[]).assert_error(121, &["`_initialize`"]);

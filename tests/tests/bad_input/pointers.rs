@@ -18,13 +18,23 @@ fn harmless(function: &Function) -> Vec<String> {
         Role::Number => "0".to_owned(),
         Role::Handle => "HANDLE".to_owned(),
     };
-    function.params.iter().map(|param| value(param.role)).collect()
+    function
+        .params
+        .iter()
+        .map(|param| value(param.role))
+        .collect()
 }
 
 /// The call, with the object that each case has for a handle.
 fn text(function: &Function, arguments: &[String]) -> String {
-    let call = function.call(arguments).replace("(i32.const HANDLE)", "(local.get $h)");
-    if function.is_answered() { format!("(drop {call})") } else { call }
+    let call = function
+        .call(arguments)
+        .replace("(i32.const HANDLE)", "(local.get $h)");
+    if function.is_answered() {
+        format!("(drop {call})")
+    } else {
+        call
+    }
 }
 
 fn cases() -> Vec<(String, Case)> {
@@ -50,7 +60,13 @@ fn cases() -> Vec<(String, Case)> {
                 let mut arguments = harmless(&function);
                 arguments[position].clone_from(value);
                 let what = format!("`{}`: `{}` is {what} ({value})", function.name, param.name);
-                cases.push((function.name.clone(), Case { what, body: text(&function, &arguments) }));
+                cases.push((
+                    function.name.clone(),
+                    Case {
+                        what,
+                        body: text(&function, &arguments),
+                    },
+                ));
             }
         }
     }
@@ -62,14 +78,28 @@ fn cases() -> Vec<(String, Case)> {
 fn every_range_outside_memory_is_a_trap() {
     let cases = cases();
     let with_memory: BTreeSet<&str> = cases.iter().map(|(name, _)| &**name).collect();
-    for name in ["arg_read", "arg_refs", "result_write", "yield_write", "fail", "spawn", "put", "get", "object_read"] {
+    for name in [
+        "arg_read",
+        "arg_refs",
+        "result_write",
+        "yield_write",
+        "fail",
+        "spawn",
+        "put",
+        "get",
+        "object_read",
+    ] {
         assert!(with_memory.contains(name), "{name}");
     }
     let bodies: Vec<Case> = cases.iter().map(|(_, case)| case.clone()).collect();
     for ((name, case), outcome) in cases.iter().zip(run(&bodies)) {
         let error = outcome.expect_err(&case.what);
         assert_eq!(error.kind, ErrorKind::Trap, "{}: {error}", case.what);
-        for part in [&format!("`{name}` was given"), "bytes at 0x", "memory of 65536 bytes"] {
+        for part in [
+            &format!("`{name}` was given"),
+            "bytes at 0x",
+            "memory of 65536 bytes",
+        ] {
             assert!(error.message.contains(part), "{}: {error}", case.what);
         }
     }
@@ -97,7 +127,10 @@ fn ranges_at_the_edge_are_fine() {
                     }
                 }
                 let what = format!("`{}`: {length} at {pointer}", function.name);
-                cases.push(Case { what, body: text(&function, &arguments) });
+                cases.push(Case {
+                    what,
+                    body: text(&function, &arguments),
+                });
             }
         }
     }
@@ -110,19 +143,32 @@ fn ranges_at_the_edge_are_fine() {
 #[test]
 fn arguments_that_are_not_there() {
     let mut cases = Vec::new();
-    for function in functions().into_iter().filter(|function| function.name.starts_with("arg_")) {
-        let Some(position) = function.params.iter().position(|param| param.name == "i") else { continue };
+    for function in functions()
+        .into_iter()
+        .filter(|function| function.name.starts_with("arg_"))
+    {
+        let Some(position) = function.params.iter().position(|param| param.name == "i") else {
+            continue;
+        };
         for index in ["1", "0x7fffffff", "-1"] {
             let mut arguments = harmless(&function);
             index.clone_into(&mut arguments[position]);
-            cases.push(Case { what: function.name.clone(), body: text(&function, &arguments) });
+            cases.push(Case {
+                what: function.name.clone(),
+                body: text(&function, &arguments),
+            });
         }
     }
     assert_eq!(cases.len(), 9);
     for (case, outcome) in cases.iter().zip(run(&cases)) {
         let error = outcome.expect_err(&case.what);
         assert_eq!(error.kind, ErrorKind::Trap);
-        assert!(error.message.contains(&format!("`{}` was asked for argument", case.what)), "{error}");
+        assert!(
+            error
+                .message
+                .contains(&format!("`{}` was asked for argument", case.what)),
+            "{error}"
+        );
     }
 }
 
@@ -132,9 +178,15 @@ fn the_message_on_the_command_line() {
     let import = r#"(import "wrun" "context" (func $context (param i32 i32) (result i32)))"#;
     let task = r#"{"abi":1,"kind":"task","name":"t","export":"m"}"#;
     let fields = r#"(func $inner (drop (call $context (i32.const 65000) (i32.const 4096)))) (func (export "m") (call $inner))"#;
-    let wanted = ["error[WR0103]", "`context` was given 4096 bytes at 0xfde8", "memory of 65536 bytes", "at inner"];
+    let wanted = [
+        "error[WR0103]",
+        "`context` was given 4096 bytes at 0xfde8",
+        "memory of 65536 bytes",
+        "at inner",
+    ];
     submit(&guest(import, fields, &[MAIN]), &[]).assert_error(121, &wanted);
-    submit(&guest(import, fields, &[task]), &["--task", "t"]).assert_error(121, &[&wanted[1..], &["`t#1`"]].concat());
+    submit(&guest(import, fields, &[task]), &["--task", "t"])
+        .assert_error(121, &[&wanted[1..], &["`t#1`"]].concat());
 }
 
 const WASI: &str = include_str!("../../wasi_preview1.txt");
@@ -149,16 +201,29 @@ fn wasi_with_wild_arguments() {
     let mut calls = Vec::new();
     for line in WASI.lines().filter(|line| !line.starts_with('#')) {
         let (name, params) = line.split_once(' ').unwrap_or((line, ""));
-        let types: Vec<&str> = params.chars().map(|c| if c == 'i' { "i32" } else { "i64" }).collect();
+        let types: Vec<&str> = params
+            .chars()
+            .map(|c| if c == 'i' { "i32" } else { "i64" })
+            .collect();
         imports.push_str(&format!(
             "(import \"wasi_snapshot_preview1\" \"{name}\" (func ${name} (param {}) (result i32)))\n",
             types.join(" ")
         ));
-        for (number, value) in ["0", "1", "3", "65533", "0x7fffffff", "-1", "0x80000000"].iter().enumerate() {
-            let arguments: String = types.iter().map(|ty| format!("({ty}.const {value})")).collect();
+        for (number, value) in ["0", "1", "3", "65533", "0x7fffffff", "-1", "0x80000000"]
+            .iter()
+            .enumerate()
+        {
+            let arguments: String = types
+                .iter()
+                .map(|ty| format!("({ty}.const {value})"))
+                .collect();
             let task = format!("{name}_{number}");
-            fields.push_str(&format!("(func (export \"{task}\") (drop (call ${name} {arguments})) (call $done))\n"));
-            manifest.push(format!(r#"{{"abi":1,"kind":"task","name":"{task}","export":"{task}"}}"#));
+            fields.push_str(&format!(
+                "(func (export \"{task}\") (drop (call ${name} {arguments})) (call $done))\n"
+            ));
+            manifest.push(format!(
+                r#"{{"abi":1,"kind":"task","name":"{task}","export":"{task}"}}"#
+            ));
             calls.push(task);
         }
     }
@@ -171,7 +236,10 @@ fn wasi_with_wild_arguments() {
     let outcomes = super::table::call_all(&guest(&imports, &fields, &manifest), &calls, ());
     for (task, outcome) in calls.iter().zip(outcomes) {
         if let Err(error) = outcome {
-            assert!([ErrorKind::Trap, ErrorKind::Application].contains(&error.kind), "{task}: {error}");
+            assert!(
+                [ErrorKind::Trap, ErrorKind::Application].contains(&error.kind),
+                "{task}: {error}"
+            );
             assert!(!error.message.contains("panicked"), "{task}: {error}");
         }
     }

@@ -32,7 +32,10 @@ fn waiter() -> String {
 }
 
 fn spinner() -> String {
-    module(r#"(func (export "m") (loop br 0))"#, &[MAIN, r#"{"abi":1,"kind":"task","name":"t","export":"m"}"#])
+    module(
+        r#"(func (export "m") (loop br 0))"#,
+        &[MAIN, r#"{"abi":1,"kind":"task","name":"t","export":"m"}"#],
+    )
 }
 
 fn in_start() -> String {
@@ -97,7 +100,11 @@ fn interrupted_in_a_flood_of_output_that_nobody_reads() {
     let scratch = Scratch::new();
     let file = scratch.file("print.wat", printer(u64::MAX, 64));
     let mut command = scratch.wrun([std::ffi::OsStr::new("submit"), file.as_os_str()]);
-    let mut child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     std::thread::sleep(Duration::from_millis(700));
     let start = Instant::now();
     signal(child.id(), "INT");
@@ -117,7 +124,11 @@ fn interrupted_in_a_read_of_standard_input() {
     let scratch = Scratch::new();
     let file = scratch.file("read.wat", text);
     let mut command = scratch.wrun([std::ffi::OsStr::new("submit"), file.as_os_str()]);
-    let mut child = command.stdin(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child = command
+        .stdin(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     std::thread::sleep(Duration::from_millis(700));
     let start = Instant::now();
     signal(child.id(), "INT");
@@ -135,7 +146,8 @@ fn interrupted_while_tasks_multiply() {
 fn interrupted_twice() {
     let scratch = Scratch::new();
     let file = scratch.file("print.wat", printer(u64::MAX, 64));
-    let mut running = scratch.start(scratch.wrun([std::ffi::OsStr::new("submit"), file.as_os_str()]));
+    let mut running =
+        scratch.start(scratch.wrun([std::ffi::OsStr::new("submit"), file.as_os_str()]));
     running.wait_for_start();
     signal(running.id(), "INT");
     signal(running.id(), "INT");

@@ -70,7 +70,10 @@ impl Scratch {
     }
 
     /// The command, which finds no other directory to write to than this.
-    pub(crate) fn wrun<I: Into<OsString>>(&self, arguments: impl IntoIterator<Item = I>) -> Command {
+    pub(crate) fn wrun<I: Into<OsString>>(
+        &self,
+        arguments: impl IntoIterator<Item = I>,
+    ) -> Command {
         let mut command = Command::new(wrun_tests::wrun());
         command
             .args(arguments.into_iter().map(Into::into))
@@ -91,7 +94,12 @@ impl Scratch {
             .unwrap();
         let stdout = collect(child.stdout.take().unwrap());
         let stderr = collect(child.stderr.take().unwrap());
-        Running { child, stdout, stderr, peak: 0 }
+        Running {
+            child,
+            stdout,
+            stderr,
+            peak: 0,
+        }
     }
 
     /// Runs `wrun submit` on a file with these options, to its end.
@@ -108,11 +116,19 @@ impl Scratch {
     pub(crate) fn assert_nothing_left(&self) {
         let names = |path: PathBuf| -> Vec<String> {
             let entries = fs::read_dir(path).into_iter().flatten();
-            entries.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
+            entries
+                .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+                .collect()
         };
         assert_eq!(names(self.path("tmp")), [""; 0], "temporary files");
-        let unfinished = names(self.path("cache/wrun")).into_iter().filter(|name| name.starts_with('.'));
-        assert_eq!(unfinished.collect::<Vec<_>>(), [""; 0], "unfinished files in the cache");
+        let unfinished = names(self.path("cache/wrun"))
+            .into_iter()
+            .filter(|name| name.starts_with('.'));
+        assert_eq!(
+            unfinished.collect::<Vec<_>>(),
+            [""; 0],
+            "unfinished files in the cache"
+        );
     }
 }
 
@@ -150,7 +166,10 @@ fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Output> {
                 }
             }
         }
-        Output { text: String::from_utf8_lossy(&kept).into_owned(), bytes }
+        Output {
+            text: String::from_utf8_lossy(&kept).into_owned(),
+            bytes,
+        }
     })
 }
 
@@ -173,7 +192,10 @@ impl Running {
     /// Waits until it has held more than this much memory, or is over.
     pub(crate) fn wait_for_start(&mut self) {
         thread::sleep(Duration::from_millis(700));
-        assert!(self.child.try_wait().unwrap().is_none(), "it has ended already");
+        assert!(
+            self.child.try_wait().unwrap().is_none(),
+            "it has ended already"
+        );
     }
 
     pub(crate) fn wait(mut self) -> Outcome {
@@ -192,7 +214,12 @@ impl Running {
             self.child.wait().unwrap();
         }
         let (stdout, stderr) = (self.stdout.join().unwrap(), self.stderr.join().unwrap());
-        assert!(status.is_some(), "it took more than {PATIENCE:?}: {}\n{}", stdout.text, stderr.text);
+        assert!(
+            status.is_some(),
+            "it took more than {PATIENCE:?}: {}\n{}",
+            stdout.text,
+            stderr.text
+        );
         Outcome {
             code: status.as_ref().and_then(ExitStatus::code),
             stdout,
@@ -206,14 +233,19 @@ impl Running {
 /// The most memory that a process has held.
 pub(crate) fn peak(process: u32) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmHWM:"))?;
     let kib: u64 = line.trim().strip_suffix("kB")?.trim().parse().ok()?;
     Some(kib * 1024)
 }
 
 /// Sends a signal, such as `INT`.
 pub(crate) fn signal(process: u32, name: &str) {
-    let status = Command::new("kill").arg(format!("-{name}")).arg(process.to_string()).status();
+    let status = Command::new("kill")
+        .arg(format!("-{name}"))
+        .arg(process.to_string())
+        .status();
     assert!(status.unwrap().success());
 }
 
@@ -222,10 +254,22 @@ impl Outcome {
     #[track_caller]
     pub(crate) fn assert_error(&self, code: i32, wanted: &[&str]) {
         assert_eq!(self.code, Some(code), "{self:#?}");
-        let errors = self.stderr.lines().filter(|line| line.starts_with("error")).count();
-        assert_eq!(errors, 1, "there must be exactly one message:\n{}", self.stderr);
+        let errors = self
+            .stderr
+            .lines()
+            .filter(|line| line.starts_with("error"))
+            .count();
+        assert_eq!(
+            errors, 1,
+            "there must be exactly one message:\n{}",
+            self.stderr
+        );
         for part in wanted {
-            assert!(self.stderr.contains(part), "`{part}` is not in the message:\n{}", self.stderr);
+            assert!(
+                self.stderr.contains(part),
+                "`{part}` is not in the message:\n{}",
+                self.stderr
+            );
         }
         self.assert_no_panic();
     }
@@ -233,14 +277,36 @@ impl Outcome {
     /// Checks that no word of Rust's own panics came out, and nothing that names this machine's build.
     #[track_caller]
     pub(crate) fn assert_no_panic(&self) {
-        for word in ["panicked", "RUST_BACKTRACE", "stack backtrace", "/rustc/", "src/"] {
-            assert!(!self.stderr.contains(word), "`{word}` came out:\n{}", self.stderr);
+        for word in [
+            "panicked",
+            "RUST_BACKTRACE",
+            "stack backtrace",
+            "/rustc/",
+            "src/",
+        ] {
+            assert!(
+                !self.stderr.contains(word),
+                "`{word}` came out:\n{}",
+                self.stderr
+            );
         }
         let lines = self.stderr.lines().count();
-        assert!(lines <= 40, "{lines} lines are no clear message:\n{}", self.stderr);
+        assert!(
+            lines <= 40,
+            "{lines} lines are no clear message:\n{}",
+            self.stderr
+        );
         let longest = self.stderr.lines().map(str::len).max().unwrap_or(0);
-        assert!(longest <= 2_000, "a line of {longest} bytes is no clear message:\n{}", self.stderr);
+        assert!(
+            longest <= 2_000,
+            "a line of {longest} bytes is no clear message:\n{}",
+            self.stderr
+        );
         let shown = |c: char| !c.is_control() || c == '\n' || c == '\t';
-        assert!(self.stderr.chars().all(shown), "control characters: {:?}", self.stderr);
+        assert!(
+            self.stderr.chars().all(shown),
+            "control characters: {:?}",
+            self.stderr
+        );
     }
 }

@@ -43,7 +43,9 @@ fn role(name: &str) -> Role {
         "ptr" | "refs" | "out" => Role::Pointer,
         "len" | "cap" | "n" | "nrefs" => Role::Length,
         "h" => Role::Handle,
-        "i" | "index" | "offset" | "kind" | "timeout" | "min" | "max" | "flags" | "mode" | "ns" => Role::Number,
+        "i" | "index" | "offset" | "kind" | "timeout" | "min" | "max" | "flags" | "mode" | "ns" => {
+            Role::Number
+        }
         other => panic!("`ABI.md` has a parameter `{other}`: say here what it is"),
     }
 }
@@ -54,22 +56,41 @@ pub(crate) fn functions() -> Vec<Function> {
         let mut cells = line.strip_prefix("| `")?.split(" | ");
         let name = cells.next()?.trim_end_matches('`');
         let (params, result) = cells.next()?.strip_prefix("`(")?.split_once(')')?;
-        let params = params.split(", ").filter(|param| !param.is_empty()).map(|param| {
-            let (name, ty) = param.split_once(": ").unwrap();
-            Param { name: name.to_owned(), ty: ty.to_owned(), role: role(name) }
-        });
+        let params = params
+            .split(", ")
+            .filter(|param| !param.is_empty())
+            .map(|param| {
+                let (name, ty) = param.split_once(": ").unwrap();
+                Param {
+                    name: name.to_owned(),
+                    ty: ty.to_owned(),
+                    role: role(name),
+                }
+            });
         let result = result.trim_matches('`').trim_start_matches(" -> ");
-        Some(Function { name: name.to_owned(), params: params.collect(), result: result.to_owned() })
+        Some(Function {
+            name: name.to_owned(),
+            params: params.collect(),
+            result: result.to_owned(),
+        })
     });
     let functions: Vec<Function> = rows.collect();
-    assert!(functions.len() >= 24, "{} functions were found in `ABI.md`", functions.len());
+    assert!(
+        functions.len() >= 24,
+        "{} functions were found in `ABI.md`",
+        functions.len()
+    );
     functions
 }
 
 impl Function {
     fn import(&self) -> String {
         let params: Vec<&str> = self.params.iter().map(|param| &*param.ty).collect();
-        let result = if self.result.is_empty() { String::new() } else { format!("(result {})", self.result) };
+        let result = if self.result.is_empty() {
+            String::new()
+        } else {
+            format!("(result {})", self.result)
+        };
         format!(
             "(import \"wrun\" \"{name}\" (func ${name} (param {}) {result}))\n",
             params.join(" "),
@@ -79,8 +100,12 @@ impl Function {
 
     /// A call with these arguments, in text.
     pub(crate) fn call(&self, arguments: &[String]) -> String {
-        let arguments: Vec<String> =
-            self.params.iter().zip(arguments).map(|(param, value)| format!("({}.const {value})", param.ty)).collect();
+        let arguments: Vec<String> = self
+            .params
+            .iter()
+            .zip(arguments)
+            .map(|(param, value)| format!("({}.const {value})", param.ty))
+            .collect();
         format!("(call ${} {})", self.name, arguments.join(" "))
     }
 
@@ -123,7 +148,9 @@ pub(crate) fn guest_of(cases: &[Case]) -> String {
         ));
     }
     for (kind, name) in [("constructor", "C"), ("method", "C.m")] {
-        manifest.push(format!(r#"{{"abi":1,"kind":"{kind}","name":"{name}","export":"nothing"}}"#));
+        manifest.push(format!(
+            r#"{{"abi":1,"kind":"{kind}","name":"{name}","export":"nothing"}}"#
+        ));
     }
     fields.push_str(r#"(func (export "nothing"))"#);
     let imports: String = functions().iter().map(Function::import).collect();
@@ -133,7 +160,9 @@ pub(crate) fn guest_of(cases: &[Case]) -> String {
 
 /// Runs each case as a task of its own and gives what came of it; nothing may be left behind.
 pub(crate) fn run(cases: &[Case]) -> Vec<Result<(), TaskError>> {
-    let tasks: Vec<String> = (0..cases.len()).map(|number| format!("c{number}")).collect();
+    let tasks: Vec<String> = (0..cases.len())
+        .map(|number| format!("c{number}"))
+        .collect();
     call_all(&guest_of(cases), &tasks, ("x",))
 }
 
@@ -143,13 +172,19 @@ pub(crate) fn call_all(
     tasks: &[String],
     arguments: impl Serialize,
 ) -> Vec<Result<(), TaskError>> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .unwrap();
     runtime.block_on(async {
         let cache = tempfile::tempdir().unwrap();
         let mut options = RuntimeOptions::default();
         options.cache = CacheDir::At(cache.path().to_owned());
         let host = Runtime::start(options).unwrap();
-        let module = host.load("cases.wat", guest.as_bytes().to_vec()).await.unwrap();
+        let module = host
+            .load("cases.wat", guest.as_bytes().to_vec())
+            .await
+            .unwrap();
         let job = host.open(&module, JobOptions::default()).unwrap();
         let mut calls = Vec::new();
         for task in tasks {

@@ -7,7 +7,11 @@ use wrun_abi::FailKind;
 
 use super::{memory_and_state, range, small};
 use crate::{
-    sandbox::{HostServices, fault::frames, instance::State},
+    sandbox::{
+        HostServices,
+        fault::{MAX_FRAMES, frames},
+        instance::State,
+    },
     types::{ErrorKind, TaskError},
 };
 
@@ -76,6 +80,7 @@ pub(super) fn fail<S: HostServices>(
         _ => ErrorKind::Application,
     };
     let mut error = relayed.unwrap_or_else(|| TaskError::new(kind, text));
+    error.backtrace.truncate(MAX_FRAMES);
     state
         .call
         .results

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use wasmtime::Caller;
 use wrun_abi::{
-    CANCEL_KEEP_CHILDREN, CallKind, Status,
+    CANCEL_KEEP_CHILDREN, CallKind, MAX_RETURNS, Status,
     call::{Arg as RawArg, Call, Calls, handles},
 };
 
@@ -26,12 +26,12 @@ pub(super) fn spawn<S: HostServices>(
     out: u32,
     cap: u32,
 ) -> Answer<'_, i32> {
-    let specs = match decode(&mut caller, ptr, len, out, cap) {
-        Ok(specs) => specs,
+    let (specs, room) = match decode(&mut caller, ptr, len, out, cap) {
+        Ok(decoded) => decoded,
         Err(stop) => return now(encode(Err(stop))),
     };
     Box::new(async move {
-        let submitted = caller.data_mut().services.submit(specs, large(cap)).await;
+        let submitted = caller.data_mut().services.submit(specs, room).await;
         let (memory, state) = memory_and_state(&mut caller, SPAWN)?;
         let target = handle_range(memory, SPAWN, out, cap)?;
         let result = match submitted {
@@ -42,14 +42,14 @@ pub(super) fn spawn<S: HostServices>(
     })
 }
 
-/// Copies the calls out of guest memory.
+/// Copies the calls out of guest memory; also gives how many handles they may have.
 fn decode<S: HostServices>(
     caller: &mut Caller<'_, State<S>>,
     ptr: u32,
     len: u32,
     out: u32,
     cap: u32,
-) -> Result<Vec<CallSpec<Resource>>, Stop> {
+) -> Result<(Vec<CallSpec<Resource>>, usize), Stop> {
     let (memory, state) = memory_and_state(caller, SPAWN)?;
     handle_range(memory, SPAWN, out, cap)?;
     let buffer = &memory[range(memory, SPAWN, ptr, len)?];
@@ -75,8 +75,14 @@ fn decode<S: HostServices>(
             specs.len()
         )));
     }
-    match state.handles.reserve(specs.len()) {
-        Ok(()) => Ok(specs),
+    // Room for all handles before anything starts, which could not be taken back.
+    let most = large(cap).min(specs.len().saturating_mul(MAX_RETURNS));
+    if state.handles.reserve(most).is_ok() {
+        return Ok((specs, most));
+    }
+    let least = specs.len();
+    match state.handles.reserve(least) {
+        Ok(()) => Ok((specs, least)),
         Err(e) => Err(state.stop(Status::Limit, ErrorKind::Limit, e.to_string())),
     }
 }

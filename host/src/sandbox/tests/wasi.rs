@@ -192,6 +192,18 @@ async fn standard_output_can_be_closed_and_not_moved() {
     assert_eq!(lines(&mut bench).await.len(), 1);
 }
 
+/// A line of one byte takes far more in the host than in the guest.
+#[tokio::test]
+async fn very_many_lines_at_once_are_a_short_write() {
+    let bench = Bench::new();
+    let body = "(memory.fill (i32.const 4096) (i32.const 10) (i32.const 1048576))
+        (call $check (call $print (i32.const 1) (i32.const 4096) (i32.const 1048576)))
+        (call $check (i32.ne (i32.load (i32.const 8)) (i32.const 512)))";
+    let end = bench.run(&command(body, ""), vec![]).await;
+    assert!(end.outcome.is_ok(), "{end:?}");
+    bench.assert_clean();
+}
+
 #[tokio::test]
 async fn a_flood_of_output_waits_for_its_reader() {
     let mut bench = Bench::new();

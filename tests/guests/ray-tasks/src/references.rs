@@ -1,6 +1,6 @@
 //! `test_reference_counting.py` and its continuation: what stays in the store, and what goes.
 //!
-//! Ray looks into its store; a guest can't. These cases run in a store of 48 MiB and use objects of `LARGE` bytes: an
+//! Ray looks into its store; a guest can't. These cases run in a store of 12 MiB and use objects of `LARGE` bytes: an
 //! object that should be kept is read after much else went through the store, and one that should be gone has to make
 //! room for what would not fit beside it.
 
@@ -12,7 +12,7 @@ use crate::signal::{self, Signal};
 
 /// A third of the store; local mode has no limit, and is slower.
 const LARGE: usize = if cfg!(target_arch = "wasm32") {
-    16 << 20
+    4 << 20
 } else {
     16 << 10
 };
@@ -176,15 +176,18 @@ fn reads_inside(refs: Vec<ObjectRef<Bytes>>, _after: u64, fails: bool) -> Result
 }
 
 pub fn basic_serialized_reference() -> Result<()> {
-    for fails in [false, true] {
-        for object in [large(), make_large::remote()] {
-            let signal = Signal::remote();
-            let pending = reads_inside::remote([object], signal::wait(&signal), fails);
-            fill()?;
-            signal.send();
-            assert_eq!(pending.get().is_err(), fails);
-            all_is_gone()?;
-        }
+    for (fails, by_task) in [(false, false), (false, true), (true, false), (true, true)] {
+        let object = if by_task {
+            make_large::remote()
+        } else {
+            large()
+        };
+        let signal = Signal::remote();
+        let pending = reads_inside::remote([object], signal::wait(&signal), fails);
+        fill()?;
+        signal.send();
+        assert_eq!(pending.get().is_err(), fails);
+        all_is_gone()?;
     }
     Ok(())
 }

@@ -129,7 +129,7 @@ fn large_items(count: u64) -> impl Iterator<Item = Vec<u8>> {
     (0..count).map(|_| vec![0; 4 << 20])
 }
 
-/// In a store of 64 MiB, more than that goes through a stream, read or not.
+/// More than the store of 64 MiB holds goes through streams, read or not.
 pub fn generator_refs_are_freed() -> Result<()> {
     let count = if cfg!(target_arch = "wasm32") { 40 } else { 4 };
     let mut read = 0;

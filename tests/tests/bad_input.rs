@@ -4,6 +4,9 @@
 //! A module for each kind of input. [`support`] runs the command and judges what it says, [`table`] reads the host
 //! functions from `ABI.md`, so that a new one can't be forgotten here. Guests are text, written in place.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(clippy::too_many_lines, reason = "tables of cases")]
+#![allow(clippy::print_stdout, reason = "a figure for people to read")]
 #![forbid(unsafe_code)]
 
 #[path = "bad_input/support.rs"]

@@ -2,6 +2,8 @@
 //!
 //! The modules are small WebAssembly texts written here, so that a test shows all that it runs.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
 use std::io::{BufRead, BufReader, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

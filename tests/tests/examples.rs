@@ -485,7 +485,8 @@ fn slots_table() {
     check_numbered(&lines[..16], |_| 0.0, 0.15);
     assert_eq!(lines[16], "Calling get:");
     check_numbered(&lines[17..33], |n| n, 0.15);
-    assert_between(seconds(lines[33], 0.15), 22.0, 40.0);
+    // 22 in order; two workers may start neighbours the other way round.
+    assert_between(seconds(lines[33], 0.15), 20.0, 40.0);
 
     assert_eq!(
         lines[34..37],
@@ -507,7 +508,8 @@ fn slots_table() {
             .split(", ")
             .map(|task| task.parse().unwrap())
             .collect();
-        assert_eq!(tasks.len(), 2, "{row:?}");
+        // Two each, but that the first, of no time at all, may be over before the next one starts.
+        assert!((1..=3).contains(&tasks.len()), "{row:?}");
         assert_eq!(tasks.iter().sum::<u32>().to_string(), total);
         seen.extend(tasks);
     }

@@ -3,6 +3,7 @@
 //!
 //! Each test has the process to itself ([`Alone`]), since some count its threads and its memory.
 
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 #![forbid(unsafe_code)]
 
 use std::fs;

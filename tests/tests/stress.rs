@@ -13,7 +13,10 @@ const MIB: u64 = 1 << 20;
 
 macro_rules! assert_test_exists {
     ($name:ident) => {
-        #[allow(unused_imports, reason = "only to see that there is a test of that name")]
+        #[allow(
+            unused_imports,
+            reason = "only to see that there is a test of that name"
+        )]
         use self::$name as _;
     };
 }
@@ -52,7 +55,11 @@ fn holds(name: &str, size: u64, change: impl Fn(&mut RuntimeOptions)) {
         let mut options = options(slots, 4);
         change(&mut options);
         let end = case(options, name, size);
-        assert_eq!((end.exit_code, end.error), (0, None), "{name} with {slots} slots");
+        assert_eq!(
+            (end.exit_code, end.error),
+            (0, None),
+            "{name} with {slots} slots"
+        );
     }
 }
 
@@ -73,34 +80,62 @@ fn a_recursion_of_fifty_thousand_tasks_completes() {
 
 #[test]
 fn a_nesting_of_five_thousand_stays_under_a_gibibyte() {
-    let run = submit(guest::STRESS).cpus(1).arg("many::nesting").arg("5000").run();
+    let run = submit(guest::STRESS)
+        .cpus(1)
+        .arg("many::nesting")
+        .arg("5000")
+        .run();
     run.expect_code(0);
-    assert!(run.peak_memory < 1024 * MIB, "{} MiB", run.peak_memory / MIB);
+    assert!(
+        run.peak_memory < 1024 * MIB,
+        "{} MiB",
+        run.peak_memory / MIB
+    );
 }
 
 #[test]
 fn a_nesting_too_deep_is_one_error_that_names_the_limit() {
     let mut options = options(1.0, 100);
     options.max_sandboxes = 500;
-    let error = case(options, "many::nesting", 5_000).error.expect("too deep");
+    let error = case(options, "many::nesting", 5_000)
+        .error
+        .expect("too deep");
     assert_eq!(error.kind, ErrorKind::Limit);
-    assert!(error.message.contains("500 sandboxes") && error.message.contains("--max-sandboxes"), "{error}");
+    assert!(
+        error.message.contains("500 sandboxes") && error.message.contains("--max-sandboxes"),
+        "{error}"
+    );
     assert_eq!(error.task.as_deref(), Some("nest"));
-    assert!(error.message.len() < 400, "one error, not a chain of them: {error}");
+    assert!(
+        error.message.len() < 400,
+        "one error, not a chain of them: {error}"
+    );
 }
 
 /// The same at full size, as a user meets it.
 #[test]
 fn a_nesting_of_fifty_thousand_ends_in_one_clear_error() {
-    let run = submit(guest::STRESS).cpus(1).arg("many::nesting").arg("50000").run();
+    let run = submit(guest::STRESS)
+        .cpus(1)
+        .arg("many::nesting")
+        .arg("50000")
+        .run();
     assert!(run.stderr.contains("--max-sandboxes"), "{}", run.stderr);
-    assert!(run.stderr.len() < 1_000, "one error: {} bytes", run.stderr.len());
+    assert!(
+        run.stderr.len() < 1_000,
+        "one error: {} bytes",
+        run.stderr.len()
+    );
     assert_ne!(run.code, 0);
 }
 
 #[test]
 fn a_hundred_thousand_queued_tasks_stay_under_120_mebibytes() {
-    let run = submit(guest::STRESS).cpus(2).arg("many::queued").arg("100000").run();
+    let run = submit(guest::STRESS)
+        .cpus(2)
+        .arg("many::queued")
+        .arg("100000")
+        .run();
     run.expect_code(0);
     assert!(run.peak_memory < 120 * MIB, "{} MiB", run.peak_memory / MIB);
 }
@@ -152,7 +187,9 @@ fn deadlock_two_actors_flood_each_other_with_a_small_queue() {
         let mut options = options(slots, 4);
         options.max_queued_calls = 100;
         let end = case(options, "deadlock::two_actors_flood_each_other", 2_000);
-        let error = end.error.expect("there is no room for 4,000 calls that nobody can take");
+        let error = end
+            .error
+            .expect("there is no room for 4,000 calls that nobody can take");
         assert_eq!(error.kind, ErrorKind::WouldDeadlock, "{error}");
         assert!(error.message.contains("100 queued calls"), "{error}");
     }
@@ -160,17 +197,27 @@ fn deadlock_two_actors_flood_each_other_with_a_small_queue() {
 
 #[test]
 fn deadlock_writers_fill_the_store_holding_refs() {
-    holds("deadlock::writers_fill_the_store_holding_refs", 20, |options| {
-        options.object_store_memory = 32 * MIB;
-    });
+    holds(
+        "deadlock::writers_fill_the_store_holding_refs",
+        20,
+        |options| {
+            options.object_store_memory = 32 * MIB;
+        },
+    );
 }
 
 #[test]
 fn deadlock_actor_waits_for_a_task() {
-    holds("deadlock::actor_waits_for_a_task_that_calls_it_later", 0, |_| {});
+    holds(
+        "deadlock::actor_waits_for_a_task_that_calls_it_later",
+        0,
+        |_| {},
+    );
 }
 
 #[test]
 fn deadlock_everyone_waits_for_the_queue() {
-    holds("deadlock::everyone_waits_for_the_queue", 8, |options| options.max_queued_calls = 200);
+    holds("deadlock::everyone_waits_for_the_queue", 8, |options| {
+        options.max_queued_calls = 200
+    });
 }

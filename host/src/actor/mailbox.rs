@@ -65,7 +65,11 @@ impl<C> Ready<C> {
 
 impl<C> Default for Ready<C> {
     fn default() -> Self {
-        Self { arrived: 0, calls: BTreeMap::new(), arrivals: FxHashMap::default() }
+        Self {
+            arrived: 0,
+            calls: BTreeMap::new(),
+            arrivals: FxHashMap::default(),
+        }
     }
 }
 
@@ -98,9 +102,15 @@ impl<C> State<C> {
 
     fn take_all(&mut self) -> Vec<C> {
         self.len = 0;
-        let ready = std::mem::take(&mut self.ready).calls.into_values().map(|(_, call)| call);
+        let ready = std::mem::take(&mut self.ready)
+            .calls
+            .into_values()
+            .map(|(_, call)| call);
         let lines = std::mem::take(&mut self.lines);
-        let held = lines.into_values().flat_map(BTreeMap::into_values).map(|held| held.call);
+        let held = lines
+            .into_values()
+            .flat_map(BTreeMap::into_values)
+            .map(|held| held.call);
         ready.chain(held).collect()
     }
 }
@@ -173,7 +183,11 @@ impl<C> Mailbox<C> {
             drop(state);
             self.reader.wake();
         } else {
-            state.lines.entry(caller).or_default().insert(number, Held { call, ready });
+            state
+                .lines
+                .entry(caller)
+                .or_default()
+                .insert(number, Held { call, ready });
         }
         Ok(())
     }
@@ -261,7 +275,11 @@ impl<C> Mailbox<C> {
     /// Takes calls again after [`close`](Self::close): the actor is restarted. One that was drained stays so.
     pub fn reopen(&self) {
         let mut state = self.state.lock();
-        state.phase = if state.drained { Phase::Draining } else { Phase::Open };
+        state.phase = if state.drained {
+            Phase::Draining
+        } else {
+            Phase::Open
+        };
     }
 
     /// Whether it was told to take no more calls.
@@ -365,12 +383,17 @@ mod tests {
     #[test]
     fn what_was_drained_stays_so_when_the_actor_is_restarted() {
         let mailbox = Mailbox::default();
-        mailbox.push(1, 10, "breaks the actor", true, ALL).expect("open");
+        mailbox
+            .push(1, 10, "breaks the actor", true, ALL)
+            .expect("open");
         mailbox.drain();
         assert!(next(&mailbox).is_some());
         assert!(mailbox.close().is_empty() && mailbox.is_drained());
         mailbox.reopen();
-        assert_eq!(mailbox.push(1, 11, "late", true, ALL), Err(("late", Refused::Closed)));
+        assert_eq!(
+            mailbox.push(1, 11, "late", true, ALL),
+            Err(("late", Refused::Closed))
+        );
         assert_eq!(next(&mailbox), Some(Next::End));
     }
 
@@ -380,7 +403,9 @@ mod tests {
         let mailbox = Mailbox::default();
         for number in 0..2 * MANY {
             let caller = 1 + number / MANY;
-            mailbox.push(caller, number, number, caller == 2, usize::MAX).expect("open");
+            mailbox
+                .push(caller, number, number, caller == 2, usize::MAX)
+                .expect("open");
         }
         for number in (0..MANY).rev() {
             assert_eq!(mailbox.settle(1, number, true), None);

@@ -27,7 +27,11 @@ impl RuntimeSettings {
     pub fn resolve(&self, env: Environment<'_>) -> Result<RuntimeOptions, ConfigError> {
         let mut options = RuntimeOptions::default();
         if let Some(dir) = env("WRUN_CACHE_DIR") {
-            options.cache = if dir.is_empty() { CacheDir::Off } else { CacheDir::At(dir.into()) };
+            options.cache = if dir.is_empty() {
+                CacheDir::Off
+            } else {
+                CacheDir::At(dir.into())
+            };
         }
         if let Some(slots) = first(self.num_cpus, env, "WRUN_NUM_CPUS", parse_slots)? {
             options.slots = slots;

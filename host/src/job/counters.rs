@@ -78,7 +78,10 @@ impl Emitter {
     pub fn new(wanted: bool) -> Self {
         Self(wanted.then(|| {
             let (sender, first) = broadcast::channel(EVENTS);
-            Channel { sender, first: Mutex::new(Some(first)) }
+            Channel {
+                sender,
+                first: Mutex::new(Some(first)),
+            }
         }))
     }
 

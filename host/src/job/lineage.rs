@@ -30,13 +30,21 @@ impl Lineage {
     #[must_use]
     pub fn new(number: u64, parent: Option<Arc<Self>>) -> Arc<Self> {
         let parent = parent.and_then(Self::living);
-        let (mut depth, mut shorten_at) = parent.as_ref().map_or((1, SHORT), |parent| (parent.depth + 1, parent.shorten_at));
+        let (mut depth, mut shorten_at) = parent
+            .as_ref()
+            .map_or((1, SHORT), |parent| (parent.depth + 1, parent.shorten_at));
         if let Some(parent) = parent.as_ref().filter(|_| depth >= shorten_at) {
             depth = parent.shorten() + 1;
             shorten_at = SHORT.max(2 * depth);
         }
         let (ended, parent) = (AtomicBool::new(false), Mutex::new(parent));
-        Arc::new(Self { number, ended, parent, depth, shorten_at })
+        Arc::new(Self {
+            number,
+            ended,
+            parent,
+            depth,
+            shorten_at,
+        })
     }
 
     /// The call has ended: nobody can cancel it any more.
@@ -133,7 +141,10 @@ mod tests {
                 last.pop_front().expect("six").end();
             }
         }
-        let held = all.iter().filter(|lineage| lineage.strong_count() > 0).count();
+        let held = all
+            .iter()
+            .filter(|lineage| lineage.strong_count() > 0)
+            .count();
         assert!(held < 4 * SHORT, "{held} are held");
         assert!(last.iter().all(|lineage| lineage.descends_from(1)));
     }

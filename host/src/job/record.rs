@@ -134,7 +134,13 @@ impl TaskRecord {
 
     fn file_name(&self) -> String {
         // A guest chose the name: nothing in it may lead out of the folder.
-        let plain = |c: char| if c.is_alphanumeric() || matches!(c, '_' | '-') { c } else { '_' };
+        let plain = |c: char| {
+            if c.is_alphanumeric() || matches!(c, '_' | '-') {
+                c
+            } else {
+                '_'
+            }
+        };
         let name: String = self.task.chars().map(plain).take(50).collect();
         format!("{name}-{}.task.json", self.task_id.number())
     }
@@ -273,10 +279,16 @@ mod tests {
         let outer = tempfile::tempdir().expect("a folder");
         let dir = outer.path().join("records");
         for task in ["../out", "/tmp/out", "a/b", ".."] {
-            let record = TaskRecord { task: task.into(), ..sample() };
+            let record = TaskRecord {
+                task: task.into(),
+                ..sample()
+            };
             let path = record.write(&dir).expect("written");
             assert_eq!(path.parent(), Some(dir.as_path()), "{task}");
-            assert_eq!(TaskRecord::find(&dir, &format!("{task}#17")).expect("found"), record);
+            assert_eq!(
+                TaskRecord::find(&dir, &format!("{task}#17")).expect("found"),
+                record
+            );
             fs::remove_file(path).expect("removed");
         }
         assert_eq!(fs::read_dir(outer.path()).expect("reads").count(), 1);

@@ -78,7 +78,12 @@ impl MailboxLimit {
 }
 
 impl ActorCell {
-    pub(crate) fn new(id: TaskId, class: Arc<str>, job: &Arc<JobState>, options: &CallOptions) -> Arc<Self> {
+    pub(crate) fn new(
+        id: TaskId,
+        class: Arc<str>,
+        job: &Arc<JobState>,
+        options: &CallOptions,
+    ) -> Arc<Self> {
         Arc::new(Self {
             id: ActorId::new(id.job(), id.number()),
             class,
@@ -116,7 +121,11 @@ impl ActorCell {
     pub(crate) fn death(&self, call: &Call) -> Arc<TaskError> {
         // Cut, since many calls may have to be told.
         let cut = |error: &TaskError| error.to_string().chars().take(MAX_DEATH).collect();
-        let why: String = self.death.lock().as_ref().map_or_else(|| "it has ended".to_owned(), cut);
+        let why: String = self
+            .death
+            .lock()
+            .as_ref()
+            .map_or_else(|| "it has ended".to_owned(), cut);
         let message = format!(
             "the actor `{}#{}` is dead: {why}",
             self.class,
@@ -148,7 +157,11 @@ impl ActorCell {
     fn take_pending(&self, keep: bool) -> Vec<Arc<Call>> {
         let (mut kept, mut lost) = (std::mem::take(&mut *self.interrupted.lock()), Vec::new());
         for call in self.mailbox.close() {
-            if call.survives_its_actor() { kept.push(call) } else { lost.push(call) }
+            if call.survives_its_actor() {
+                kept.push(call)
+            } else {
+                lost.push(call)
+            }
         }
         if !keep {
             lost.append(&mut kept);
@@ -161,9 +174,13 @@ impl ActorCell {
 
     /// Puts a call of an earlier life into the mailbox.
     fn take_again(&self, call: Arc<Call>) {
-        let Kind::Method(_, caller) = &call.kind else { return };
-        let (number, ready) = (call.number(), !call.is_waiting());
-        let taken = self.mailbox.push(*caller, number, call.clone(), ready, usize::MAX);
+        let Kind::Method(_, caller) = &call.kind else {
+            return;
+        };
+        let (number, ready) = (call.order, !call.is_waiting());
+        let taken = self
+            .mailbox
+            .push(*caller, number, call.clone(), ready, usize::MAX);
         if taken.is_err() {
             call.end(Err(self.death(&call)));
         }
@@ -208,11 +225,18 @@ impl Drop for ActorHandle {
 
 /// Stops an actor as a guest or client asks for it.
 pub(crate) fn stop(actor: &Arc<ActorCell>, mode: StopMode) {
-    let creation = actor.job.upgrade().and_then(|job| job.registry.get(actor.id.number()));
+    let creation = actor
+        .job
+        .upgrade()
+        .and_then(|job| job.registry.get(actor.id.number()));
     match (mode, creation) {
         (StopMode::Terminate, _) => actor.mailbox.drain(),
         (StopMode::Kill, Some(call)) => {
-            kill(actor, &call, TaskError::new(ErrorKind::ActorDied, "it was killed"));
+            kill(
+                actor,
+                &call,
+                TaskError::new(ErrorKind::ActorDied, "it was killed"),
+            );
         }
         (StopMode::KillAndRestart, Some(call)) => {
             call.cancel
@@ -459,12 +483,13 @@ async fn attempt_method(method: &Arc<Call>, sandbox: &mut Sandbox<CallServices>)
 
 /// Keeps a method that its actor died under for the actor's next life, if there is to be one and the call wants it.
 fn keep_for_restart(method: &Arc<Call>) -> bool {
-    let Kind::Method(actor, _) = &method.kind else { return false };
+    let Kind::Method(actor, _) = &method.kind else {
+        return false;
+    };
     let lives = actor.restarts.load(Ordering::SeqCst) > 0 && !actor.mailbox.is_drained();
     // One that had not begun yet has lost no attempt.
-    let kept = lives
-        && method.survives_its_actor()
-        && (!method.is_running() || method.begin_again());
+    let kept =
+        lives && method.survives_its_actor() && (!method.is_running() || method.begin_again());
     if kept {
         actor.interrupted.lock().push(method.clone());
     }

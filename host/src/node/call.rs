@@ -156,7 +156,9 @@ impl Call {
 
     /// As an ancestor of the calls that it makes.
     pub(crate) fn lineage(&self) -> Arc<Lineage> {
-        let lineage = self.lineage.get_or_init(|| Lineage::new(self.number(), self.parent.clone()));
+        let lineage = self
+            .lineage
+            .get_or_init(|| Lineage::new(self.number(), self.parent.clone()));
         if self.has_ended() {
             lineage.end();
         }
@@ -276,7 +278,11 @@ impl Call {
     /// An error of this call, charged to the job like an object; one that there is no room for is cut.
     pub(crate) fn error(&self, error: TaskError) -> Arc<TaskError> {
         let mut error = error.of(&self.name, self.id, self.attempt());
-        match self.job.account.charge(tenant::Resource::ObjectBytes, error.size()) {
+        match self
+            .job
+            .account
+            .charge(tenant::Resource::ObjectBytes, error.size())
+        {
             Ok(charge) => error.paid = Paid::by(charge),
             Err(_) => error = error.shortened(),
         }
@@ -416,7 +422,14 @@ mod tests {
     /// A million calls may wait, so a call should stay small.
     #[test]
     fn a_call_is_small() {
-        let (call, arg, object) = (size_of::<Call>(), size_of::<Arg<Resource>>(), size_of::<ObjectRef>());
-        assert!(call <= 400 && arg <= 64 && object == 8, "{call} {arg} {object}");
+        let (call, arg, object) = (
+            size_of::<Call>(),
+            size_of::<Arg<Resource>>(),
+            size_of::<ObjectRef>(),
+        );
+        assert!(
+            call <= 400 && arg <= 64 && object == 8,
+            "{call} {arg} {object}"
+        );
     }
 }

@@ -44,11 +44,20 @@ pub(crate) fn stop(call: &Arc<Call>, reason: TaskError) {
 /// Cancels the call that makes `object`, named by somebody in `job`, and, unless they are to be kept, the calls that it
 /// made and those that they made. A call that has ended has none that could be cancelled through it.
 pub(crate) fn cancel(job: &Arc<JobState>, object: ObjectId, keep_children: bool) {
-    let (reason, number) = (|| TaskError::new(ErrorKind::Cancelled, "the task was cancelled"), object.call_number());
+    let (reason, number) = (
+        || TaskError::new(ErrorKind::Cancelled, "the task was cancelled"),
+        object.call_number(),
+    );
     // What a detached actor gives may be another job's.
-    let other = if object.job() == job.id { Some(job.clone()) } else { job.node.job(object.job()) };
+    let other = if object.job() == job.id {
+        Some(job.clone())
+    } else {
+        job.node.job(object.job())
+    };
     let Some(job) = other else { return };
-    let Some(call) = job.registry.get(number) else { return };
+    let Some(call) = job.registry.get(number) else {
+        return;
+    };
     if !keep_children {
         let made_by = |lineage: &Arc<Lineage>| lineage.descends_from(number);
         for child in job

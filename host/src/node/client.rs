@@ -35,7 +35,10 @@ struct Owner {
 
 impl Drop for Owner {
     fn drop(&mut self) {
-        self.state.cancel(TaskError::new(ErrorKind::Cancelled, "the job's handle was dropped"));
+        self.state.cancel(TaskError::new(
+            ErrorKind::Cancelled,
+            "the job's handle was dropped",
+        ));
     }
 }
 
@@ -67,7 +70,12 @@ impl Job {
     /// and `WouldDeadlock` when there is no room for the call.
     pub async fn call(&self, task: &str, args: impl Serialize) -> Result<Pending, TaskError> {
         let target = Target::Task(task.into());
-        self.submit(CallSpec { target, args: arguments(args)?, options: CallOptions::default() }).await
+        self.submit(CallSpec {
+            target,
+            args: arguments(args)?,
+            options: CallOptions::default(),
+        })
+        .await
     }
 
     /// Calls a task with JSON arguments and options.
@@ -81,24 +89,44 @@ impl Job {
         options: CallOptions,
     ) -> Result<Pending, TaskError> {
         let target = Target::Task(task.into());
-        self.submit(CallSpec { target, args: args.iter().map(json_arg).collect(), options }).await
+        self.submit(CallSpec {
+            target,
+            args: args.iter().map(json_arg).collect(),
+            options,
+        })
+        .await
     }
 
     /// Makes an actor: its constructor runs with these arguments.
     ///
     /// # Errors
     /// As [`call`](Self::call), and `Exists` when its name is taken.
-    pub async fn actor(&self, class: &str, args: impl Serialize, options: CallOptions) -> Result<Actor, TaskError> {
-        let spec = CallSpec { target: Target::Constructor(class.into()), args: arguments(args)?, options };
+    pub async fn actor(
+        &self,
+        class: &str,
+        args: impl Serialize,
+        options: CallOptions,
+    ) -> Result<Actor, TaskError> {
+        let spec = CallSpec {
+            target: Target::Constructor(class.into()),
+            args: arguments(args)?,
+            options,
+        };
         let handle = self.submit(spec).await?.results.pop();
-        Ok(Actor { handle: handle.expect("a constructor gives its actor"), job: self.clone() })
+        Ok(Actor {
+            handle: handle.expect("a constructor gives its actor"),
+            job: self.clone(),
+        })
     }
 
     /// The living actor registered under `name`, of this job or detached.
     #[must_use]
     pub fn get_actor(&self, name: &str) -> Option<Actor> {
         let handle = Resource::Actor(self.0.state.actor_by_name(name)?);
-        Some(Actor { handle, job: self.clone() })
+        Some(Actor {
+            handle,
+            job: self.clone(),
+        })
     }
 
     /// Runs a recorded task again from its recorded inputs, in this job.
@@ -194,10 +222,14 @@ fn json_arg(json: &Json) -> Arg<Resource> {
 /// The elements of something that serializes to a sequence.
 fn arguments(args: impl Serialize) -> Result<Vec<Arg<Resource>>, TaskError> {
     let bad = |what: String| TaskError::new(ErrorKind::BadArgument, what);
-    match serde_json::to_value(args).map_err(|e| bad(format!("the arguments don't serialize: {e}")))? {
+    match serde_json::to_value(args)
+        .map_err(|e| bad(format!("the arguments don't serialize: {e}")))?
+    {
         Json::Array(args) => Ok(args.iter().map(json_arg).collect()),
         Json::Null => Ok(Vec::new()),
-        other => Err(bad(format!("the arguments must be a sequence, such as a tuple, not {other}"))),
+        other => Err(bad(format!(
+            "the arguments must be a sequence, such as a tuple, not {other}"
+        ))),
     }
 }
 
@@ -215,7 +247,13 @@ impl Actor {
     /// As [`Job::call`].
     pub async fn call(&self, method: &str, args: impl Serialize) -> Result<Pending, TaskError> {
         let target = Target::Method(self.handle.clone(), method.into());
-        self.job.submit(CallSpec { target, args: arguments(args)?, options: CallOptions::default() }).await
+        self.job
+            .submit(CallSpec {
+                target,
+                args: arguments(args)?,
+                options: CallOptions::default(),
+            })
+            .await
     }
 
     /// Kills it at once: pending calls fail with `ActorDied`.
@@ -297,7 +335,9 @@ impl Pending {
 async fn object_json(object: &ObjectRef) -> Result<Json, TaskError> {
     Waiting::for_all(&[Waitable::Object(object.clone())]).await;
     let outcome = object.outcome().expect("waited for it");
-    let value = outcome.as_ref().map_err(|error| (**error).clone().unpaid())?;
+    let value = outcome
+        .as_ref()
+        .map_err(|error| (**error).clone().unpaid())?;
     let bad = |what: String| TaskError::new(ErrorKind::BadResult, what);
     match value.bytes().split_first() {
         Some((&format::JSON, text)) => {

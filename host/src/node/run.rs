@@ -65,7 +65,10 @@ pub(crate) async fn drive(call: Arc<Call>, turn: Turn) {
     };
     let (exit_code, error) = match end {
         // Who calls `proc_exit` has said what there was to say.
-        Ok(CallEnd { exit_code: Some(code), .. }) => (code, None),
+        Ok(CallEnd {
+            exit_code: Some(code),
+            ..
+        }) => (code, None),
         Ok(end) => (i32::from(end.outcome.is_err()), end.outcome.err()),
         Err(error) => (1, Some(error)),
     };
@@ -183,9 +186,7 @@ fn settle(call: &Arc<Call>, outcome: Result<Vec<Value>, TaskError>) {
         Ok(values) => {
             call.end(Ok(values));
         }
-        Err(error)
-            if call.wants_retry(&error) && !call.job.is_closing() && call.begin_again() =>
-        {
+        Err(error) if call.wants_retry(&error) && !call.job.is_closing() && call.begin_again() => {
             // Who cancelled it just before saw it run and left the rest to this.
             match call.cancel.reason() {
                 Some(reason) => {

@@ -27,6 +27,9 @@ use crate::{
 /// How long a shutdown waits for jobs to end in order.
 const PATIENCE: Duration = Duration::from_secs(5);
 
+/// Handles that all sandboxes may hold, at about 32 bytes each.
+const MAX_HANDLES: u64 = 16 << 20;
+
 /// Lines of output that may wait to be read before guests wait.
 const LOG_LINES: usize = 1024;
 
@@ -214,6 +217,7 @@ impl Runtime {
         let limits = Limits::default()
             .with(Resource::SandboxBytes, options.total_memory)
             .with(Resource::ObjectBytes, options.object_store_memory)
+            .with(Resource::Handles, MAX_HANDLES)
             .with(Resource::QueuedCalls, options.max_queued_calls)
             .with(Resource::QueuedBytes, options.max_queued_bytes);
         let node = NodeState::new(NewNode {
@@ -307,11 +311,14 @@ impl Runtime {
             let state = state.clone();
             self.node.tokio.spawn(async move {
                 let mut end = state.end.subscribe();
-                let ended = tokio::time::timeout(limit, end.wait_for(Option::is_some)).await.is_ok();
+                let ended = tokio::time::timeout(limit, end.wait_for(Option::is_some))
+                    .await
+                    .is_ok();
                 if ended {
                     return;
                 }
-                let message = format!("the job took longer than its limit of {limit:?} (`--timeout`)");
+                let message =
+                    format!("the job took longer than its limit of {limit:?} (`--timeout`)");
                 let error = crate::types::TaskError::new(crate::types::ErrorKind::Timeout, message);
                 state.finish(1, Some(error), 0).await;
             });

@@ -131,7 +131,11 @@ impl Future for Room<'_> {
 }
 
 impl HostServices for CallServices {
-    async fn submit(&mut self, calls: Vec<CallSpec<Resource>>, room: usize) -> Result<Vec<Resource>, TaskError> {
+    async fn submit(
+        &mut self,
+        calls: Vec<CallSpec<Resource>>,
+        room: usize,
+    ) -> Result<Vec<Resource>, TaskError> {
         let job = self.call.job.clone();
         let origin = Origin {
             caller: self.sandbox.order,
@@ -139,7 +143,10 @@ impl HostServices for CallServices {
             result_format: format::BINCODE,
         };
         let check = |spec| submit::check(&job, spec);
-        let calls = calls.into_iter().map(check).collect::<Result<Vec<_>, _>>()?;
+        let calls = calls
+            .into_iter()
+            .map(check)
+            .collect::<Result<Vec<_>, _>>()?;
         let handles: usize = calls.iter().map(submit::Checked::handles).sum();
         if handles > room {
             let message = format!("the calls give {handles} handles and there is room for {room}");

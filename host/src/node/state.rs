@@ -65,10 +65,32 @@ pub(crate) struct NewNode {
 
 impl NodeState {
     pub(crate) fn new(new: NewNode) -> Arc<Self> {
-        let NewNode { slots, workers, memory_limit, sandboxes, tenant, account, tokio, faults } = new;
+        let NewNode {
+            slots,
+            workers,
+            memory_limit,
+            sandboxes,
+            tenant,
+            account,
+            tokio,
+            faults,
+        } = new;
         let (id, jobs, detached) = (NodeId::random(), Mutex::default(), Mutex::default());
         let orders = AtomicU64::new(0);
-        Arc::new(Self { id, slots, workers, memory_limit, sandboxes, tenant, account, tokio, faults, jobs, orders, detached })
+        Arc::new(Self {
+            id,
+            slots,
+            workers,
+            memory_limit,
+            sandboxes,
+            tenant,
+            account,
+            tokio,
+            faults,
+            jobs,
+            orders,
+            detached,
+        })
     }
 
     /// The next of the numbers that tell calls and callers of all jobs apart, in the order in which they were made.
@@ -78,7 +100,11 @@ impl NodeState {
 
     /// The job of that id, if it may still run.
     pub(crate) fn job(&self, id: JobId) -> Option<Arc<JobState>> {
-        self.jobs.lock().iter().filter_map(Weak::upgrade).find(|job| job.id == id)
+        self.jobs
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .find(|job| job.id == id)
     }
 
     fn add(&self, job: &Arc<JobState>) {
@@ -93,7 +119,11 @@ impl NodeState {
     }
 
     fn detached_by_name(&self, name: &str) -> Option<Arc<ActorHandle>> {
-        self.detached.lock().get(name).filter(|handle| handle.cell().is_alive()).cloned()
+        self.detached
+            .lock()
+            .get(name)
+            .filter(|handle| handle.cell().is_alive())
+            .cloned()
     }
 
     /// Cancels all jobs and waits, for a while, until they have ended.
@@ -234,13 +264,18 @@ impl JobState {
         if self.end.borrow().is_some() {
             return;
         }
-        let driver = self.registry.get(1).filter(|call| matches!(call.kind, Kind::Main));
+        let driver = self
+            .registry
+            .get(1)
+            .filter(|call| matches!(call.kind, Kind::Main));
         match driver {
             Some(main) => super::cancel::stop(&main, reason),
             None if self.is_closing() => {}
             None => {
                 let job = self.clone();
-                self.node.tokio.spawn(async move { job.finish(1, Some(reason), 0).await });
+                self.node
+                    .tokio
+                    .spawn(async move { job.finish(1, Some(reason), 0).await });
             }
         }
     }
@@ -312,7 +347,8 @@ impl JobState {
     /// The living actor with that name, of this job or detached.
     pub(crate) fn actor_by_name(&self, name: &str) -> Option<Arc<ActorHandle>> {
         let own = self.names.lock().get(name).and_then(Weak::upgrade);
-        own.filter(|handle| handle.cell().is_alive()).or_else(|| self.node.detached_by_name(name))
+        own.filter(|handle| handle.cell().is_alive())
+            .or_else(|| self.node.detached_by_name(name))
     }
 
     /// A job without a driver for one detached actor made in this one: it has the same module and
@@ -328,7 +364,11 @@ impl JobState {
                 }
             }
         });
-        let options = JobOptions { timeout: None, stdin: false, ..self.options.clone() };
+        let options = JobOptions {
+            timeout: None,
+            stdin: false,
+            ..self.options.clone()
+        };
         Self::new(NewJob {
             node: self.node.clone(),
             module: self.module.clone(),
@@ -351,7 +391,9 @@ impl JobState {
         }
         if let Some(name) = &cell.name {
             let mut everywhere = self.node.detached.lock();
-            let gone = everywhere.get(name).is_some_and(|handle| handle.cell().id == cell.id);
+            let gone = everywhere
+                .get(name)
+                .is_some_and(|handle| handle.cell().id == cell.id);
             let gone = gone.then(|| everywhere.remove(name));
             drop(everywhere);
             drop(gone);
@@ -382,7 +424,9 @@ impl JobState {
         let (exit_code, error) = self.ending.get_or_init(|| (exit_code, error)).clone();
         self.closing.store(true, Ordering::SeqCst);
         let reason = || match &error {
-            Some(why) if matches!(why.kind, ErrorKind::Timeout | ErrorKind::Cancelled) => why.clone(),
+            Some(why) if matches!(why.kind, ErrorKind::Timeout | ErrorKind::Cancelled) => {
+                why.clone()
+            }
             _ => TaskError::new(ErrorKind::Cancelled, "the job ended"),
         };
         for QueuedCall(call) in self.queue.close() {

@@ -15,6 +15,7 @@ use super::{
 use crate::{
     actor::{CallerId, Refused},
     job::{Counters, Lineage},
+    rt::unnest,
     sandbox::{FunctionInfo, Manifest},
     store::{ObjectRef, Resource, Stream, StreamReader, Waitable, Waiting},
     tenant::{self, Charge},
@@ -57,7 +58,9 @@ impl Checked {
         match of {
             tenant::Resource::QueuedCalls => 1,
             tenant::Resource::QueuedBytes => bytes(&self.spec, &self.function),
-            tenant::Resource::Actors => u64::from(matches!(self.spec.target, Target::Constructor(_))),
+            tenant::Resource::Actors => {
+                u64::from(matches!(self.spec.target, Target::Constructor(_)))
+            }
             _ => 0,
         }
     }
@@ -65,7 +68,11 @@ impl Checked {
 
 /// What calls need room for before they may start, all together: who waits for room holds none meanwhile.
 pub(crate) fn needs(calls: &[Checked]) -> Vec<(tenant::Resource, u64)> {
-    let all = [tenant::Resource::QueuedCalls, tenant::Resource::QueuedBytes, tenant::Resource::Actors];
+    let all = [
+        tenant::Resource::QueuedCalls,
+        tenant::Resource::QueuedBytes,
+        tenant::Resource::Actors,
+    ];
     let sum = |of| (of, calls.iter().map(|call| call.needs(of)).sum());
     all.into_iter().map(sum).filter(|(_, n)| *n > 0).collect()
 }
@@ -82,7 +89,10 @@ pub(crate) fn start_all(
 ) -> Result<Vec<Resource>, TaskError> {
     let mut prepared = Vec::with_capacity(calls.len());
     for call in calls {
-        let charges: Vec<_> = room.iter_mut().map(|charge| charge.split(call.needs(charge.resource()))).collect();
+        let charges: Vec<_> = room
+            .iter_mut()
+            .map(|charge| charge.split(call.needs(charge.resource())))
+            .collect();
         let one = prepare(job, call, origin)?;
         charges.into_iter().for_each(|charge| one.hold(charge));
         prepared.push(one);
@@ -188,8 +198,7 @@ fn find<'m>(
             None => missing(
                 "actor class",
                 class,
-                listed(manifest.constructors().iter().map(|f| f.name.as_ref()),
-                ),
+                listed(manifest.constructors().iter().map(|f| f.name.as_ref())),
             ),
         },
         Target::Method(actor, method) => {
@@ -202,22 +211,14 @@ fn find<'m>(
                         .methods()
                         .iter()
                         .filter_map(|f| f.name.strip_prefix(&*prefix));
-                    missing(
-                        "method",
-                        &format!("{class}.{method}"),
-                        listed(known),
-                    )
+                    missing("method", &format!("{class}.{method}"), listed(known))
                 }
             }
         }
     }
 }
 
-fn settings(
-    job: &JobState,
-    options: &CallOptions,
-    is_method: bool,
-) -> Result<Settings, TaskError> {
+fn settings(job: &JobState, options: &CallOptions, is_method: bool) -> Result<Settings, TaskError> {
     let slots = options.num_cpus.unwrap_or(SLOT);
     let memory = options.memory.unwrap_or(job.node.memory_limit);
     let never = |what: String| Err(TaskError::new(ErrorKind::Unschedulable, what));
@@ -292,22 +293,29 @@ fn prepare(
 ) -> Result<Prepared, TaskError> {
     let options = spec.options.or(&function.options);
     let detached = matches!(spec.target, Target::Constructor(_)) && options.detached == Some(true);
-    let home = if detached { job.detached_home() } else { job.clone() };
+    let home = if detached {
+        job.detached_home()
+    } else {
+        job.clone()
+    };
     let id = home.next_call();
-    let Form { kind, outputs, handles } = match &spec.target {
-        Target::Constructor(class) => {
-            match actor_form(job, &home, id, class, &options)? {
-                Ok(form) => form,
-                Err(existing) => return Ok(existing),
-            }
-        }
+    let Form {
+        kind,
+        outputs,
+        handles,
+    } = match &spec.target {
+        Target::Constructor(class) => match actor_form(job, &home, id, class, &options)? {
+            Ok(form) => form,
+            Err(existing) => return Ok(existing),
+        },
         Target::Method(actor, _) => {
             let cell = ActorHandle::of(actor)?.cell().clone();
             Form::with_results(Kind::Method(cell, origin.caller), &function, id)
         }
         Target::Task(_) => Form::with_results(Kind::Task, &function, id),
     };
-    let (settings, never) = match settings(job, &options, matches!(spec.target, Target::Method(..))) {
+    let (settings, never) = match settings(job, &options, matches!(spec.target, Target::Method(..)))
+    {
         Ok(settings) => (settings, None),
         Err(never) => (Settings::default(), Some(never)),
     };
@@ -330,7 +338,10 @@ fn prepare(
     if let Some(never) = never {
         call.cancel.request(never);
     }
-    Ok(Prepared { call: Some(call), handles })
+    Ok(Prepared {
+        call: Some(call),
+        handles,
+    })
 }
 
 fn check_arguments(function: &FunctionInfo, args: &[Arg<Resource>]) -> Result<(), TaskError> {
@@ -340,9 +351,8 @@ fn check_arguments(function: &FunctionInfo, args: &[Arg<Resource>]) -> Result<()
         let message = format!("`{signature}` takes {wanted} arguments and was given {given}");
         return Err(TaskError::new(ErrorKind::BadArgument, message));
     }
-    let no_object = |arg: &Arg<Resource>| {
-        matches!(arg, Arg::Object(Resource::Actor(_) | Resource::Stream(_)))
-    };
+    let no_object =
+        |arg: &Arg<Resource>| matches!(arg, Arg::Object(Resource::Actor(_) | Resource::Stream(_)));
     if args.iter().any(no_object) {
         let message = "only an object can be an argument by its handle";
         return Err(TaskError::new(ErrorKind::BadHandle, message));
@@ -362,12 +372,20 @@ impl Form {
         if function.stream {
             let stream = Stream::new(ObjectId::result(id, 0), STREAM_ROOM);
             let handles = vec![Resource::Stream(StreamReader::new(stream.clone()))];
-            return Self { kind, outputs: Outputs::Stream(stream), handles };
+            return Self {
+                kind,
+                outputs: Outputs::Stream(stream),
+                handles,
+            };
         }
         let result = |n| ObjectRef::pending(ObjectId::result(id, n));
         let objects: Vec<_> = (0u32..).take(function.num_returns).map(result).collect();
         let handles = objects.iter().cloned().map(Resource::Object).collect();
-        Self { kind, outputs: Outputs::Objects(objects), handles }
+        Self {
+            kind,
+            outputs: Outputs::Objects(objects),
+            handles,
+        }
     }
 }
 
@@ -391,7 +409,11 @@ fn actor_form(
         home.keep_actor(handle.clone());
     }
     let (kind, outputs) = (Kind::Constructor(cell), Outputs::Objects(Vec::new()));
-    Ok(Ok(Form { kind, outputs, handles: vec![Resource::Actor(handle)] }))
+    Ok(Ok(Form {
+        kind,
+        outputs,
+        handles: vec![Resource::Actor(handle)],
+    }))
 }
 
 fn taken_name(
@@ -418,7 +440,10 @@ fn start(call: &Arc<Call>) {
     job.registry.insert(call.number(), call.clone());
     call.tell(CallState::Waiting, None);
     if job.is_closing() {
-        return refuse(call, TaskError::new(ErrorKind::Cancelled, "the job is ending"));
+        return refuse(
+            call,
+            TaskError::new(ErrorKind::Cancelled, "the job is ending"),
+        );
     }
     if let Some(never) = call.cancel.reason() {
         refuse(call, never);
@@ -441,10 +466,9 @@ fn start(call: &Arc<Call>) {
             // Before the mailbox may give it to the actor.
             let _ = call.queue();
         }
-        if let Err((call, why)) =
-            actor
-                .mailbox
-                .push(*caller, call.order, call.clone(), ok, limit)
+        if let Err((call, why)) = actor
+            .mailbox
+            .push(*caller, call.order, call.clone(), ok, limit)
         {
             return not_taken(&call, actor, why);
         }
@@ -494,31 +518,14 @@ fn not_taken(call: &Arc<Call>, actor: &ActorCell, why: Refused) {
 
 thread_local! {
     /// Calls whose arguments are settled, while one of them is looked at on this thread.
-    static SETTLED: RefCell<Option<Vec<Arc<Call>>>> = const { RefCell::new(None) };
+    static SETTLED: unnest::Pending<Arc<Call>> = const { RefCell::new(None) };
 }
 
 /// All arguments of a call are there, or one of them failed: it joins its queue, or fails the same way without running.
 ///
-/// A call that fails settles those that wait for it, and so on: one after another, since such a chain may be longer
-/// than a thread's stack.
+/// A call that fails settles those that wait for it, and so on.
 pub(crate) fn arguments_settled(call: &Arc<Call>) {
-    let first = SETTLED.with_borrow_mut(|waiting| match waiting {
-        Some(waiting) => {
-            waiting.push(call.clone());
-            false
-        }
-        None => {
-            *waiting = Some(vec![call.clone()]);
-            true
-        }
-    });
-    if !first {
-        return;
-    }
-    while let Some(call) = SETTLED.with_borrow_mut(|waiting| waiting.as_mut().and_then(Vec::pop)) {
-        settle(&call);
-    }
-    SETTLED.set(None);
+    unnest::one_by_one(&SETTLED, vec![call.clone()], |call| settle(&call));
 }
 
 fn settle(call: &Arc<Call>) {
@@ -529,9 +536,7 @@ fn settle(call: &Arc<Call>) {
                 // Before the mailbox may give it to the actor.
                 let _ = call.queue();
             }
-            let _out = actor
-                .mailbox
-                .settle(*caller, call.order, failed.is_none());
+            let _out = actor.mailbox.settle(*caller, call.order, failed.is_none());
             if let Some(error) = failed {
                 call.end(Err(error));
             }
@@ -550,9 +555,16 @@ fn settle(call: &Arc<Call>) {
 /// Puts a call that is QUEUED into its job's queue: the driver's and the host's calls start in the order in which they
 /// were made, those of tasks newest first, which bounds how many of a recursion are suspended at once.
 pub(crate) fn enqueue(call: &Arc<Call>) {
-    let by_task = call.parent.as_ref().is_some_and(|parent| parent.number() != MAIN);
+    let by_task = call
+        .parent
+        .as_ref()
+        .is_some_and(|parent| parent.number() != MAIN);
     let (queue, item) = (&call.job.queue, QueuedCall(call.clone()));
-    let pushed = if by_task { queue.push(item) } else { queue.push_in_order(item) };
+    let pushed = if by_task {
+        queue.push(item)
+    } else {
+        queue.push_in_order(item)
+    };
     if pushed.is_err() {
         refuse(
             call,

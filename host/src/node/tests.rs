@@ -29,7 +29,10 @@ async fn load(runtime: &Runtime, text: &str) -> Module {
 async fn a_guest_written_from_the_abi_alone_runs() {
     let runtime = runtime(1.0);
     let module = load(&runtime, BY_HAND).await;
-    let options = JobOptions { logs: true, ..JobOptions::default() };
+    let options = JobOptions {
+        logs: true,
+        ..JobOptions::default()
+    };
     let job = runtime.submit(&module, options).expect("submitted");
     let mut logs = job.logs().expect("asked for");
     let mut text = String::new();
@@ -77,12 +80,32 @@ async fn a_task_is_called_from_the_host() {
 async fn an_actor_is_called_from_the_host_in_order() {
     let runtime = runtime(1.0);
     let module = load(&runtime, BY_HAND).await;
-    let job = runtime.open(&module, JobOptions::default()).expect("opened");
-    let counter = job.actor("Counter", (), CallOptions::default()).await.expect("made");
-    let (two, five) = (counter.call("add", (2,)).await.expect("called"), counter.call("add", (3,)).await.expect("called"));
-    assert_eq!((five.get::<u8>().await.expect("five"), two.get::<u8>().await.expect("two")), (5, 2));
+    let job = runtime
+        .open(&module, JobOptions::default())
+        .expect("opened");
+    let counter = job
+        .actor("Counter", (), CallOptions::default())
+        .await
+        .expect("made");
+    let (two, five) = (
+        counter.call("add", (2,)).await.expect("called"),
+        counter.call("add", (3,)).await.expect("called"),
+    );
+    assert_eq!(
+        (
+            five.get::<u8>().await.expect("five"),
+            two.get::<u8>().await.expect("two")
+        ),
+        (5, 2)
+    );
     counter.kill();
-    let dead = counter.call("add", (1,)).await.expect("taken").get::<u8>().await.expect_err("dead");
+    let dead = counter
+        .call("add", (1,))
+        .await
+        .expect("taken")
+        .get::<u8>()
+        .await
+        .expect_err("dead");
     assert_eq!(dead.kind, ErrorKind::ActorDied);
     job.close().await;
     drop((job, counter, two, five));
@@ -93,19 +116,51 @@ async fn an_actor_is_called_from_the_host_in_order() {
 async fn a_detached_actor_outlives_its_job_and_is_found_by_another() {
     let runtime = runtime(1.0);
     let module = load(&runtime, BY_HAND).await;
-    let first = runtime.open(&module, JobOptions::default()).expect("opened");
-    let options = CallOptions { name: Some("total".into()), detached: Some(true), ..CallOptions::default() };
-    let counter = first.actor("Counter", (), options.clone()).await.expect("made");
-    assert_eq!(counter.call("add", (4,)).await.expect("called").get::<u8>().await.expect("four"), 4);
+    let first = runtime
+        .open(&module, JobOptions::default())
+        .expect("opened");
+    let options = CallOptions {
+        name: Some("total".into()),
+        detached: Some(true),
+        ..CallOptions::default()
+    };
+    let counter = first
+        .actor("Counter", (), options.clone())
+        .await
+        .expect("made");
+    assert_eq!(
+        counter
+            .call("add", (4,))
+            .await
+            .expect("called")
+            .get::<u8>()
+            .await
+            .expect("four"),
+        4
+    );
     drop(counter);
     first.close().await;
     drop(first);
 
-    let second = runtime.open(&module, JobOptions::default()).expect("opened");
-    let error = second.actor("Counter", (), options).await.expect_err("taken");
+    let second = runtime
+        .open(&module, JobOptions::default())
+        .expect("opened");
+    let error = second
+        .actor("Counter", (), options)
+        .await
+        .expect_err("taken");
     assert_eq!(error.kind, ErrorKind::Exists);
     let counter = second.get_actor("total").expect("found");
-    assert_eq!(counter.call("add", (3,)).await.expect("called").get::<u8>().await.expect("seven"), 7);
+    assert_eq!(
+        counter
+            .call("add", (3,))
+            .await
+            .expect("called")
+            .get::<u8>()
+            .await
+            .expect("seven"),
+        7
+    );
     counter.kill();
     assert!(second.get_actor("total").is_none(), "its name is free");
     second.close().await;
@@ -126,12 +181,18 @@ async fn eventually_nothing_is_held(runtime: &Runtime) {
 /// The guest of [`BY_HAND`] with one more task, `nap`, that sleeps 0.3 s and keeps its slot.
 fn with_nap() -> String {
     let import = r#"(import "wrun" "sleep" (func $sleep (param i64)))"#;
-    let nap = r#"(func (export "nap") (call $sleep (i64.const 300000000)) (call $answer (i32.const 0)))"#;
-    let record = r#""{\"abi\":1,\"kind\":\"task\",\"name\":\"nap\",\"export\":\"nap\",\"params\":[]}\n""#;
+    let nap =
+        r#"(func (export "nap") (call $sleep (i64.const 300000000)) (call $answer (i32.const 0)))"#;
+    let record =
+        r#""{\"abi\":1,\"kind\":\"task\",\"name\":\"nap\",\"export\":\"nap\",\"params\":[]}\n""#;
     let memory = "(memory (export \"memory\") 1)";
     BY_HAND
         .replacen(memory, &format!("{import} {memory} {nap}"), 1)
-        .replacen("(@custom \"wrun.manifest\"", &format!("(@custom \"wrun.manifest\" {record}"), 1)
+        .replacen(
+            "(@custom \"wrun.manifest\"",
+            &format!("(@custom \"wrun.manifest\" {record}"),
+            1,
+        )
 }
 
 /// A moment in which idle workers do what there is to do.
@@ -143,9 +204,23 @@ async fn a_moment() {
 async fn a_method_that_waits_for_a_slot_when_its_actor_is_killed_fails() {
     let runtime = runtime(1.0);
     let module = load(&runtime, &with_nap()).await;
-    let job = runtime.open(&module, JobOptions::default()).expect("opened");
-    let counter = job.actor("Counter", (), CallOptions::default()).await.expect("made");
-    assert_eq!(counter.call("add", (1,)).await.expect("called").get::<u8>().await.expect("one"), 1);
+    let job = runtime
+        .open(&module, JobOptions::default())
+        .expect("opened");
+    let counter = job
+        .actor("Counter", (), CallOptions::default())
+        .await
+        .expect("made");
+    assert_eq!(
+        counter
+            .call("add", (1,))
+            .await
+            .expect("called")
+            .get::<u8>()
+            .await
+            .expect("one"),
+        1
+    );
     let nap = job.call("nap", ()).await.expect("called");
     a_moment().await;
     // The actor takes it out of its mailbox and waits for the slot that `nap` has.
@@ -153,7 +228,10 @@ async fn a_method_that_waits_for_a_slot_when_its_actor_is_killed_fails() {
     a_moment().await;
     counter.kill();
     let dead = tokio::time::timeout(std::time::Duration::from_secs(5), method.get::<u8>()).await;
-    assert_eq!(dead.expect("it ends").expect_err("dead").kind, ErrorKind::ActorDied);
+    assert_eq!(
+        dead.expect("it ends").expect_err("dead").kind,
+        ErrorKind::ActorDied
+    );
     nap.get::<u8>().await.expect("slept");
     job.close().await;
 }
@@ -162,11 +240,25 @@ async fn a_method_that_waits_for_a_slot_when_its_actor_is_killed_fails() {
 async fn jobs_that_call_one_detached_actor_don_t_meet_in_its_mailbox() {
     let runtime = runtime(1.0);
     let module = load(&runtime, &with_nap()).await;
-    let open = || runtime.open(&module, JobOptions::default()).expect("opened");
+    let open = || {
+        runtime
+            .open(&module, JobOptions::default())
+            .expect("opened")
+    };
     let (one, other) = (open(), open());
-    let options = CallOptions { name: Some("shared".into()), detached: Some(true), ..CallOptions::default() };
+    let options = CallOptions {
+        name: Some("shared".into()),
+        detached: Some(true),
+        ..CallOptions::default()
+    };
     let counter = one.actor("Counter", (), options).await.expect("made");
-    counter.call("add", (0,)).await.expect("called").get::<u8>().await.expect("it lives");
+    counter
+        .call("add", (0,))
+        .await
+        .expect("called")
+        .get::<u8>()
+        .await
+        .expect("it lives");
     let theirs = other.get_actor("shared").expect("found");
     one.call("nap", ()).await.expect("called");
     a_moment().await;
@@ -179,7 +271,8 @@ async fn jobs_that_call_one_detached_actor_don_t_meet_in_its_mailbox() {
         theirs.call("add", (1,)).await.expect("called").cancel();
     }
     for (call, sum) in ours.iter().zip(1..) {
-        let result = tokio::time::timeout(std::time::Duration::from_secs(5), call.get::<u8>()).await;
+        let result =
+            tokio::time::timeout(std::time::Duration::from_secs(5), call.get::<u8>()).await;
         assert_eq!(result.expect("it was not cancelled").expect("a sum"), sum);
     }
     counter.kill();
@@ -190,14 +283,28 @@ async fn jobs_that_call_one_detached_actor_don_t_meet_in_its_mailbox() {
 #[tokio::test]
 async fn an_actor_that_there_is_no_room_for_leaves_its_name_free() {
     let cache = CacheDir::At(std::env::temp_dir().join("wrun-tests-cache"));
-    let options = RuntimeOptions { max_queued_bytes: 8, pool_size: 8, cache, ..RuntimeOptions::default() };
+    let options = RuntimeOptions {
+        max_queued_bytes: 8,
+        pool_size: 8,
+        cache,
+        ..RuntimeOptions::default()
+    };
     let runtime = Runtime::start(options).expect("starts");
     let module = load(&runtime, BY_HAND).await;
-    let job = runtime.open(&module, JobOptions::default()).expect("opened");
+    let job = runtime
+        .open(&module, JobOptions::default())
+        .expect("opened");
     for detached in [true, false] {
         for _ in 0..2 {
-            let options = CallOptions { name: Some("x".into()), detached: Some(detached), ..CallOptions::default() };
-            let error = job.actor("Counter", (), options).await.expect_err("8 bytes");
+            let options = CallOptions {
+                name: Some("x".into()),
+                detached: Some(detached),
+                ..CallOptions::default()
+            };
+            let error = job
+                .actor("Counter", (), options)
+                .await
+                .expect_err("8 bytes");
             assert_eq!(error.kind, ErrorKind::Limit, "{error}");
             assert!(job.get_actor("x").is_none());
         }
@@ -211,13 +318,20 @@ async fn an_actor_that_there_is_no_room_for_leaves_its_name_free() {
 async fn what_a_call_takes_is_charged_until_it_ends() {
     let runtime = runtime(1.0);
     let module = load(&runtime, &with_nap()).await;
-    let job = runtime.open(&module, JobOptions::default()).expect("opened");
+    let job = runtime
+        .open(&module, JobOptions::default())
+        .expect("opened");
     let nap = job.call("nap", ()).await.expect("called");
     a_moment().await;
     let held = runtime.held();
-    let bytes = held.iter().find(|(what, _)| *what == "bytes of queued calls");
+    let bytes = held
+        .iter()
+        .find(|(what, _)| *what == "bytes of queued calls");
     assert!(bytes.is_some_and(|(_, n)| *n > 200), "{held:?}");
-    assert!(held.iter().all(|(what, _)| *what != "queued calls"), "{held:?}");
+    assert!(
+        held.iter().all(|(what, _)| *what != "queued calls"),
+        "{held:?}"
+    );
     nap.get::<u8>().await.expect("slept");
     drop(nap);
     job.close().await;

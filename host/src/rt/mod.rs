@@ -1,4 +1,5 @@
-//! What everything else stands on: the clock, randomness and the switch between std's and loom's primitives.
+//! What everything else stands on: the clock, randomness, the switch between std's and loom's primitives, and a way to
+//! do nested things one after another.
 //!
 //! It is the only place that asks the operating system for the time or for random bytes, so that tests can find and
 //! replace each such use. It knows nothing of tasks.
@@ -6,3 +7,4 @@
 pub mod clock;
 pub mod random;
 pub mod sync;
+pub mod unnest;

@@ -269,7 +269,9 @@ impl Scan {
             }),
             Payload::TableSection(tables) => tables.into_iter().try_for_each(|table| {
                 let ty = table?.ty;
-                self.table_bytes = self.table_bytes.saturating_add(ty.initial.saturating_mul(8));
+                self.table_bytes = self
+                    .table_bytes
+                    .saturating_add(ty.initial.saturating_mul(8));
                 self.table_most = self.table_most.max(ty.maximum.unwrap_or(u64::MAX));
                 Ok(())
             }),

@@ -160,7 +160,10 @@ fn build<S: HostServices>(
     let key = format!("{}-{}", hash.to_hex(), shared.fingerprint);
     let cached = shared.cache.read(&key);
     // A slot's table can't grow past the slot, so a module whose table may runs outside the pool.
-    let pool = shared.pool.as_ref().filter(|_| scan.table_most <= TABLE_ELEMENTS as u64);
+    let pool = shared
+        .pool
+        .as_ref()
+        .filter(|_| scan.table_most <= TABLE_ELEMENTS as u64);
     let place = |artifact: &Artifact| place(pool, &shared.on_demand, artifact, &manifest);
     let from_cache = cached.as_ref().and_then(|artifact| place(artifact).ok());
     let (pooled, outside) = match from_cache {
@@ -200,10 +203,7 @@ fn place<S: HostServices>(
     {
         return Ok((Some(loaded), Lazy::new()));
     }
-    Ok((
-        None,
-        Lazy::from(Ok(load(on_demand, artifact, manifest)?)),
-    ))
+    Ok((None, Lazy::from(Ok(load(on_demand, artifact, manifest)?))))
 }
 
 fn load<S: HostServices>(

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{ObjectRef, StreamRef};
-use crate::tenant::Charge;
+use crate::{rt::unnest, tenant::Charge};
 
 /// Something counted that this layer doesn't know: cloning and dropping it is all that happens to it here.
 pub type Held = Arc<dyn Any + Send + Sync>;
@@ -39,34 +39,15 @@ struct Refs(Vec<Resource>);
 
 thread_local! {
     /// What is to be dropped, while something is being dropped on this thread.
-    static DROPPING: RefCell<Option<Vec<Resource>>> = const { RefCell::new(None) };
+    static DROPPING: unnest::Pending<Resource> = const { RefCell::new(None) };
 }
 
 impl Drop for Refs {
     fn drop(&mut self) {
         let refs = std::mem::take(&mut self.0);
-        if refs.is_empty() {
-            return;
+        if !refs.is_empty() {
+            unnest::one_by_one(&DROPPING, refs, drop);
         }
-        // A thread that is ending has no such list any more.
-        let first = DROPPING.try_with(|dropping| match &mut *dropping.borrow_mut() {
-            Some(dropping) => {
-                dropping.extend(refs);
-                false
-            }
-            none => {
-                *none = Some(refs);
-                true
-            }
-        });
-        if first != Ok(true) {
-            return;
-        }
-        let next = || DROPPING.with_borrow_mut(|dropping| dropping.as_mut().and_then(Vec::pop));
-        while let Some(resource) = next() {
-            drop(resource);
-        }
-        DROPPING.set(None);
     }
 }
 

@@ -77,7 +77,8 @@ impl Interests {
         self.dropped += 1;
         if self.dropped * 2 >= self.list.len() {
             self.dropped = 0;
-            self.list.retain(|interest| !interest.0.done.load(Ordering::Relaxed));
+            self.list
+                .retain(|interest| !interest.0.done.load(Ordering::Relaxed));
             self.list.shrink_to(self.list.len() * 2);
         }
     }
@@ -208,7 +209,9 @@ impl Waiting {
     /// Whether it is done.
     #[must_use]
     pub fn is_done(&self) -> bool {
-        self.0.as_ref().is_none_or(|registered| registered.group.done.load(Ordering::SeqCst))
+        self.0
+            .as_ref()
+            .is_none_or(|registered| registered.group.done.load(Ordering::SeqCst))
     }
 
     /// Wakes `waker` when it is done, without polling; tells whether it is done already.

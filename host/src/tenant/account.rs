@@ -198,10 +198,18 @@ impl Account {
     /// it: nobody would wake that one.
     fn add(&self, resource: Resource, n: u64, reserve: u64) -> Result<(), OverLimit> {
         let mut chain = std::iter::successors(Some(self), |account| account.parent.as_deref());
-        chain.try_for_each(|account| account.fits(resource, n, reserve, account.used_now(resource)))?;
+        chain.try_for_each(|account| {
+            account.fits(resource, n, reserve, account.used_now(resource))
+        })?;
         let meter = &self.meters[resource as usize];
-        let fits = |used| self.fits(resource, n, reserve, used).ok().map(|()| used + n);
-        let before = meter.used.fetch_update(Ordering::SeqCst, Ordering::SeqCst, fits);
+        let fits = |used| {
+            self.fits(resource, n, reserve, used)
+                .ok()
+                .map(|()| used + n)
+        };
+        let before = meter
+            .used
+            .fetch_update(Ordering::SeqCst, Ordering::SeqCst, fits);
         let before = before.map_err(|used| self.over(resource, n, used))?;
         if let Some(parent) = &self.parent
             && let Err(over) = parent.add(resource, n, reserve)
@@ -230,7 +238,13 @@ impl Account {
 
     fn over(&self, resource: Resource, asked: u64, used: u64) -> OverLimit {
         let (account, limit) = (self.name.clone(), self.limits.get(resource));
-        OverLimit { account, resource, limit, used, asked }
+        OverLimit {
+            account,
+            resource,
+            limit,
+            used,
+            asked,
+        }
     }
 
     /// In one order with `on_room` and `remove`: who finds no room is seen there to wait.
@@ -384,7 +398,10 @@ mod tests {
         );
         let mut charge = charge;
         drop(charge.split(20));
-        assert_eq!((job.used(Resource::ObjectBytes), charge.split(50).amount()), (40, 40));
+        assert_eq!(
+            (job.used(Resource::ObjectBytes), charge.split(50).amount()),
+            (40, 40)
+        );
         drop(charge);
         assert_eq!((tenant.held().count(), job.held().count()), (0, 0));
         assert_eq!(job.peak(Resource::ObjectBytes), 60);

@@ -524,3 +524,22 @@ fn misuse_of_fail() {
         assert!(error.message.len() <= 3 << 16, "{}", case.what);
     }
 }
+
+/// All or none: an actor of a batch that was refused is not made, not even a detached one with a name.
+#[test]
+fn a_batch_that_is_refused_starts_nothing() {
+    let actor: &[u8] = b"\x01\0\0\0\0\x01\0C\x06\0\x05\x01x\x07\x01\x01\0\0";
+    let unknown: &[u8] = b"\0\0\0\0\0\x04\0gone\0\0\0\0";
+    let batch = [actor, unknown].concat();
+    let spawn = format!(
+        "(call $spawn (i32.const 4000) (i32.const {}) (i32.const 3100) (i32.const 4))",
+        batch.len()
+    );
+    let body = format!(
+        "{} {} (i32.store8 (i32.const 3000) (i32.const 120)) {}",
+        copy(4000, &batch, 200),
+        gives(&spawn, NOT_FOUND, "i32"),
+        gives("(call $actor_get (i32.const 3000) (i32.const 1))", NOT_FOUND, "i32"),
+    );
+    check(&[("a detached actor and an unknown task", body)]);
+}

@@ -103,7 +103,10 @@ impl HostServices for TestServices {
             }
         }
         if made.len() > room {
-            return Err(TaskError::new(ErrorKind::BadArgument, "no room for the handles"));
+            return Err(TaskError::new(
+                ErrorKind::BadArgument,
+                "no room for the handles",
+            ));
         }
         self.record.submitted.lock().extend(calls);
         Ok(made)

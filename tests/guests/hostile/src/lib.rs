@@ -1,4 +1,4 @@
-//! Programs that misbehave, each a task; `main` runs one of [`PROGRAMS`] by its name.
+//! Programs that misbehave, each a task; `main` runs one of `PROGRAMS` by its name.
 
 #![forbid(unsafe_code)]
 

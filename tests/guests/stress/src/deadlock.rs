@@ -6,7 +6,11 @@ use crate::size;
 
 #[wrun::task]
 fn link(n: u64) -> Result<u64> {
-    if n == 0 { Ok(0) } else { Ok(link::remote(n - 1).get()? + 1) }
+    if n == 0 {
+        Ok(0)
+    } else {
+        Ok(link::remote(n - 1).get()? + 1)
+    }
 }
 
 /// Each waits for the next.
@@ -28,7 +32,9 @@ fn tree(depth: u64) -> Result<u64> {
 /// Each makes all its children before it waits for the first.
 pub fn tree_spawned_before_the_first_get() -> Result<()> {
     let depth = size(6);
-    let nodes: u64 = (0..=depth).fold((0, 1), |(sum, level), _| (sum + level, level * 3)).0;
+    let nodes: u64 = (0..=depth)
+        .fold((0, 1), |(sum, level), _| (sum + level, level * 3))
+        .0;
     wrun::ensure!(tree::remote(depth).get()? == nodes, "a node is missing");
     Ok(())
 }
@@ -42,7 +48,10 @@ struct Flooder {
 #[wrun::actor]
 impl Flooder {
     fn new() -> Self {
-        Self { other: None, seen: 0 }
+        Self {
+            other: None,
+            seen: 0,
+        }
     }
 
     fn meet(&mut self, other: Handle<Flooder>) {
@@ -50,7 +59,10 @@ impl Flooder {
     }
 
     fn flood(&mut self, n: u64) -> Result<u64> {
-        let other = self.other.clone().ok_or_else(|| wrun::Error::new("alone"))?;
+        let other = self
+            .other
+            .clone()
+            .ok_or_else(|| wrun::Error::new("alone"))?;
         let mut made = 0;
         for _ in 0..n {
             // A call that was refused is known at once; one that was taken can't have run yet.
@@ -78,7 +90,10 @@ pub fn two_actors_flood_each_other() -> Result<()> {
     wrun::get(&[a.meet(&b), b.meet(&a)])?;
     let made = wrun::get(&[a.flood(n), b.flood(n)])?;
     wrun::ensure!(made == [n, n], "a flood was cut short: {made:?}");
-    wrun::ensure!(a.seen().get()? == n && b.seen().get()? == n, "a call is missing");
+    wrun::ensure!(
+        a.seen().get()? == n && b.seen().get()? == n,
+        "a call is missing"
+    );
     Ok(())
 }
 
@@ -91,7 +106,10 @@ fn writer(n: u64) -> Result<u64> {
             Ok(_) => held.push(value),
             Err(error) => {
                 let message = error.to_string();
-                wrun::ensure!(message.contains("bytes of objects"), "another error: {message}");
+                wrun::ensure!(
+                    message.contains("bytes of objects"),
+                    "another error: {message}"
+                );
                 return Ok(i);
             }
         }
@@ -139,13 +157,18 @@ fn brood(depth: u64, width: u64) -> Result<u64> {
     if depth == 0 {
         return Ok(1);
     }
-    let children: Vec<_> = (0..width).map(|_| brood::remote(depth - 1, width)).collect();
+    let children: Vec<_> = (0..width)
+        .map(|_| brood::remote(depth - 1, width))
+        .collect();
     Ok(wrun::get(&children)?.iter().sum())
 }
 
 /// More children than the queue has room for, from all sides: callers wait for room, and some are let over.
 pub fn everyone_waits_for_the_queue() -> Result<()> {
     let width = size(8);
-    wrun::ensure!(brood::remote(3, width).get()? == width.pow(3), "a leaf is missing");
+    wrun::ensure!(
+        brood::remote(3, width).get()? == width.pow(3),
+        "a leaf is missing"
+    );
     Ok(())
 }

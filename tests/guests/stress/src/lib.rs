@@ -2,6 +2,7 @@
 //! with two, and with a pool of four. The second argument of a case is its size, where it has one.
 
 #![forbid(unsafe_code)]
+#![allow(clippy::print_stdout, reason = "rates are printed for people to read")]
 
 pub mod deadlock;
 pub mod many;
@@ -37,7 +38,10 @@ pub const CASES: &[Case] = cases::cases![
 
 /// The size that the program's second argument gives, or this one.
 pub(crate) fn size(default: u64) -> u64 {
-    std::env::args().nth(2).and_then(|n| n.parse().ok()).unwrap_or(default)
+    std::env::args()
+        .nth(2)
+        .and_then(|n| n.parse().ok())
+        .unwrap_or(default)
 }
 
 #[wrun::main]

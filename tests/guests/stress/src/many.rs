@@ -28,7 +28,11 @@ pub fn recursion() -> Result<()> {
 /// One child for each, down to the bottom: all are suspended at once.
 #[wrun::task]
 fn nest(n: u64) -> Result<u64> {
-    if n == 0 { Ok(0) } else { Ok(nest::remote(n - 1).get()? + 1) }
+    if n == 0 {
+        Ok(0)
+    } else {
+        Ok(nest::remote(n - 1).get()? + 1)
+    }
 }
 
 /// A nesting 5,000 deep.
@@ -115,10 +119,16 @@ pub fn living_actors() -> Result<()> {
     let n = size(1_000);
     let actors: Vec<_> = (0..n).map(Cell::remote).collect();
     let first: Vec<_> = actors.iter().map(|actor| actor.add(1)).collect();
-    wrun::ensure!(wrun::get(&first)? == (1..=n).collect::<Vec<_>>(), "an actor is wrong");
+    wrun::ensure!(
+        wrun::get(&first)? == (1..=n).collect::<Vec<_>>(),
+        "an actor is wrong"
+    );
     wrun::ensure!(fib::remote(12).get()? == 144, "tasks run beside them");
     let second: Vec<_> = actors.iter().map(|actor| actor.add(1)).collect();
-    wrun::ensure!(wrun::get(&second)?.iter().sum::<u64>() == n * (n - 1) / 2 + 2 * n, "an actor forgot");
+    wrun::ensure!(
+        wrun::get(&second)?.iter().sum::<u64>() == n * (n - 1) / 2 + 2 * n,
+        "an actor forgot"
+    );
     Ok(())
 }
 
@@ -127,7 +137,10 @@ pub fn refs_in_one_wait() -> Result<()> {
     let n = size(10_000);
     let refs: Vec<_> = (0..n).map(|i| add::remote(i, 1)).collect();
     let (ready, rest) = wrun::wait(&refs, refs.len(), None)?;
-    wrun::ensure!((ready.len(), rest.len()) == (refs.len(), 0), "not all are ready");
+    wrun::ensure!(
+        (ready.len(), rest.len()) == (refs.len(), 0),
+        "not all are ready"
+    );
     Ok(())
 }
 

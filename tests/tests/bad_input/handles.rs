@@ -539,7 +539,11 @@ fn a_batch_that_is_refused_starts_nothing() {
         "{} {} (i32.store8 (i32.const 3000) (i32.const 120)) {}",
         copy(4000, &batch, 200),
         gives(&spawn, NOT_FOUND, "i32"),
-        gives("(call $actor_get (i32.const 3000) (i32.const 1))", NOT_FOUND, "i32"),
+        gives(
+            "(call $actor_get (i32.const 3000) (i32.const 1))",
+            NOT_FOUND,
+            "i32"
+        ),
     );
     check(&[("a detached actor and an unknown task", body)]);
 }

@@ -3,7 +3,9 @@
 //! Calls wait in one queue for each caller, so that a call that waits for its argument holds back only the later ones of
 //! the same caller; those that can run stand in `ready`, in the order in which they could. An actor is *open* while it
 //! takes calls, *closing* from `terminate` or the drop of its last handle until those it has are done, and *dead* after
-//! that, or at once by `kill` or a panic. A restart leads from a death back to open, in the same thread.
+//! that, or at once by `kill` or a panic. A restart leads from a death back to open, in the same thread; calls with
+//! retries left go along, first the one that the actor died under. A constructor that panics is run again, with all calls
+//! still waiting.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, OnceLock, Weak};
@@ -56,6 +58,8 @@ struct State {
     ready: VecDeque<Arc<Call>>,
     pending: usize,
     running: Option<Arc<Call>>,
+    /// The method that it died under, if that is to run again in the next life.
+    interrupted: Option<Arc<Call>>,
     restarts_left: u32,
     restarts: u32,
     /// Was told to die and start again.
@@ -76,6 +80,82 @@ enum Next {
     End,
 }
 
+/// Why a life ended, unless it was to end.
+enum Death {
+    /// Its constructor failed, or an argument of that: there is no other life.
+    NotBorn(String),
+    /// Its constructor panicked or took too long. Who waits for the actor waits for the next attempt.
+    Crashed(String),
+    /// A method's panic or timeout, or a kill.
+    Died(String),
+}
+
+impl Death {
+    fn why(&self) -> &str {
+        match self {
+            Self::NotBorn(why) | Self::Crashed(why) | Self::Died(why) => why,
+        }
+    }
+}
+
+impl State {
+    /// Whether a death now is followed by another life. Who was told to end, or whom nobody can call any more, needs none.
+    fn lives_again(&self) -> bool {
+        matches!(self.phase, Phase::Open) && self.restarts_left > 0
+    }
+
+    /// Moves on the calls of one caller that can run, and gives those that were settled meanwhile.
+    fn advance(&mut self, caller: u64) -> Vec<Arc<Call>> {
+        let mut settled = Vec::new();
+        let Some(queue) = self.queues.get_mut(&caller) else {
+            return settled;
+        };
+        while let Some(call) = queue.pop_front_if(|call| call.is_ready() || call.is_settled()) {
+            if call.is_settled() {
+                self.pending -= 1;
+                settled.push(call);
+            } else {
+                self.ready.push_back(call);
+            }
+        }
+        if queue.is_empty() {
+            self.queues.remove(&caller);
+        }
+        settled
+    }
+
+    /// Takes out what waits, but with `keep` not what wants to be run by the next life.
+    fn take_pending(&mut self, keep: bool) -> Vec<Arc<Call>> {
+        let mut lost = Vec::new();
+        let mut sift = |calls: &mut VecDeque<Arc<Call>>| {
+            calls.retain(|call| {
+                let kept = keep && call.survives_its_actor();
+                if !kept {
+                    lost.push(call.clone());
+                }
+                kept
+            });
+            calls.len()
+        };
+        let mut left = sift(&mut self.ready);
+        self.queues.retain(|_, queue| {
+            let kept = sift(queue);
+            left += kept;
+            kept > 0
+        });
+        if !keep {
+            lost.extend(self.interrupted.take());
+        }
+        self.pending = left + usize::from(self.interrupted.is_some());
+        // What is left may have waited for what is gone.
+        let callers: Vec<_> = self.queues.keys().copied().collect();
+        for caller in callers {
+            lost.extend(self.advance(caller));
+        }
+        lost
+    }
+}
+
 impl Actor {
     /// An actor that was asked for but has no thread yet.
     pub(super) fn held(
@@ -89,6 +169,7 @@ impl Actor {
             ready: VecDeque::new(),
             pending: 0,
             running: None,
+            interrupted: None,
             restarts_left: options.max_restarts.unwrap_or(0),
             restarts: 0,
             restart: false,
@@ -179,28 +260,8 @@ impl Actor {
 
     /// Moves on the calls of one caller that can run.
     pub(super) fn pump(&self, caller: u64) {
-        let mut state = lock(&self.state);
-        let mut settled = Vec::new();
-        let State {
-            queues,
-            ready,
-            pending,
-            ..
-        } = &mut *state;
-        if let Some(queue) = queues.get_mut(&caller) {
-            while let Some(call) = queue.pop_front_if(|call| call.is_ready() || call.is_settled()) {
-                if call.is_settled() {
-                    *pending -= 1;
-                    settled.push(call);
-                } else {
-                    ready.push_back(call);
-                }
-            }
-            if queue.is_empty() {
-                queues.remove(&caller);
-            }
-        }
-        drop(state);
+        let settled = lock(&self.state).advance(caller);
+        drop(settled);
         self.news.raise();
     }
 
@@ -217,23 +278,32 @@ impl Actor {
     /// Ends at once; `restart` lets it start again as if it had died by itself.
     pub(super) fn kill(&self, why: &str, restart: bool) {
         let error = self.died(why);
-        let running = {
+        let (running, lost) = {
             let mut state = lock(&self.state);
             if matches!(state.phase, Phase::Dead(_)) {
                 return;
             }
+            let again = restart && state.lives_again();
             if restart {
                 state.restart = true;
             } else {
                 state.phase = Phase::Dead(error.clone());
             }
-            state.running.clone()
+            // A constructor that runs is what a restart would lead to.
+            let mut running = state
+                .running
+                .clone()
+                .filter(|call| !restart || call.entry.kind == CallKind::Method);
+            if again && let Some(call) = running.take_if(|call| call.survives_its_actor()) {
+                // Under the lock, so that it is this life's attempt that hears it.
+                call.cancel.request(error.clone());
+            }
+            (running, state.take_pending(again))
         };
-        // A constructor that runs is what a restart would lead to.
-        if let Some(call) = running.filter(|call| !restart || call.entry.kind == CallKind::Method) {
+        if let Some(call) = running {
             call.interrupt(&error);
         }
-        self.fail_pending(&error);
+        fail(lost, &error);
         self.news.raise();
     }
 
@@ -246,34 +316,22 @@ impl Actor {
 
     fn die(&self, why: &str) {
         let error = self.died(why);
-        {
+        let lost = {
             let mut state = lock(&self.state);
             if !matches!(state.phase, Phase::Dead(_)) {
                 state.phase = Phase::Dead(error.clone());
             }
-        }
-        self.fail_pending(&error);
-    }
-
-    fn fail_pending(&self, error: &Error) {
-        let calls: Vec<_> = {
-            let mut state = lock(&self.state);
-            state.pending = 0;
-            let ready = std::mem::take(&mut state.ready);
-            let waiting = std::mem::take(&mut state.queues).into_values().flatten();
-            ready.into_iter().chain(waiting).collect()
+            state.take_pending(false)
         };
-        for call in calls {
-            call.settle(Err(error.clone()));
-        }
+        fail(lost, &error);
     }
 
     fn live(self: &Arc<Self>) {
         loop {
             match self.life() {
                 Ok(()) => self.die("was terminated"),
-                Err(why) if self.restarts_after(&why) => continue,
-                Err(why) => self.die(&why),
+                Err(death) if self.restarts_after(&death) => continue,
+                Err(death) => self.die(death.why()),
             }
             // What they refer to goes with the value and the arguments.
             drop(serve::forget_actor());
@@ -284,7 +342,7 @@ impl Actor {
     }
 
     /// Constructs and serves. Gives why it died, or nothing when it ended as it should.
-    fn life(self: &Arc<Self>) -> Result<(), String> {
+    fn life(self: &Arc<Self>) -> Result<(), Death> {
         drop(serve::forget_actor());
         let Some(constructor) = lock(&self.constructor).clone() else {
             return Ok(());
@@ -297,25 +355,30 @@ impl Actor {
         }
         let args = constructor
             .values()
-            .map_err(|error| format!("was not constructed: {error}"))?;
-        match self.run(&constructor, args) {
-            (Ended::Returned, _) => {}
-            (Ended::Failed(error), _) if error.kind() == ErrorKind::Panic => {
-                return Err(format!(
-                    "died: its constructor panicked: {}",
-                    error.message()
+            .map_err(|error| Death::NotBorn(format!("was not constructed: {error}")))?;
+        let (ended, frame) = self.run(&constructor, args);
+        drop(frame);
+        match ended {
+            Ended::Returned => {}
+            Ended::Failed(error) => {
+                let why = error.message();
+                return Err(if is_panic(&error) {
+                    Death::Crashed(format!("died: its constructor panicked: {why}"))
+                } else {
+                    Death::NotBorn(format!("died: its constructor failed: {why}"))
+                });
+            }
+            Ended::TimedOut => {
+                return Err(Death::Crashed(
+                    "died: its constructor took too long".to_owned(),
                 ));
             }
-            (Ended::Failed(error), _) => {
-                return Err(format!("died: its constructor failed: {}", error.message()));
-            }
-            (Ended::TimedOut, _) => return Err("died: its constructor took too long".to_owned()),
-            (Ended::Interrupted, _) => return Err("was killed".to_owned()),
+            Ended::Interrupted => return Err(Death::Died("was killed".to_owned())),
         }
         loop {
             match self.next() {
-                Next::Run(call) => self.serve(&call)?,
-                Next::Restart => return Err("was killed".to_owned()),
+                Next::Run(call) => self.serve(&call).map_err(Death::Died)?,
+                Next::Restart => return Err(Death::Died("was killed".to_owned())),
                 Next::End => return Ok(()),
             }
         }
@@ -343,7 +406,7 @@ impl Actor {
         }
     }
 
-    /// Runs a method until it needs no further attempt. Gives why the actor died of it.
+    /// Runs a method until it needs no further attempt in this life, before any later call. Gives why the actor died of it.
     fn serve(self: &Arc<Self>, call: &Arc<Call>) -> Result<(), String> {
         loop {
             if call.is_settled() {
@@ -359,7 +422,7 @@ impl Actor {
             let (ended, frame) = self.run(call, args);
             let died = match &ended {
                 Ended::Returned => None,
-                Ended::Failed(error) if error.kind() != ErrorKind::Panic => None,
+                Ended::Failed(error) if !is_panic(error) => None,
                 Ended::Failed(error) => Some(format!(
                     "died: `{}` panicked: {}",
                     call.title,
@@ -368,16 +431,29 @@ impl Actor {
                 Ended::TimedOut => Some(format!("died: `{}` took too long", call.title)),
                 Ended::Interrupted => Some("was killed".to_owned()),
             };
-            let again = call.conclude(&frame, ended).is_err();
             match died {
                 Some(why) => {
-                    call.settle(Err(self.died(&why)));
+                    if !self.keep_for_restart(call) {
+                        call.fail(ended);
+                    }
                     return Err(why);
                 }
-                None if !again => return Ok(()),
+                None if call.conclude(&frame, ended).is_ok() => return Ok(()),
                 None => {}
             }
         }
+    }
+
+    /// Keeps a method that it died under for its next life, if there is to be one and the call wants it.
+    fn keep_for_restart(&self, call: &Arc<Call>) -> bool {
+        let mut state = lock(&self.state);
+        let kept = state.lives_again() && call.survives_its_actor();
+        if kept {
+            call.begin_again();
+            state.interrupted = Some(call.clone());
+            state.pending += 1;
+        }
+        kept
     }
 
     fn run(
@@ -395,23 +471,41 @@ impl Actor {
     }
 
     /// Whether it starts again after a death.
-    fn restarts_after(&self, why: &str) -> bool {
-        let error = self.died(why);
-        let again = {
-            let mut state = lock(&self.state);
-            state.restart = false;
-            let again = !matches!(state.phase, Phase::Dead(_)) && state.restarts_left > 0;
-            if again {
-                state.restarts += 1;
-                if state.restarts_left != FOREVER {
-                    state.restarts_left -= 1;
-                }
-            }
-            again
+    fn restarts_after(&self, death: &Death) -> bool {
+        let mut state = lock(&self.state);
+        state.restart = false;
+        let again = match death {
+            Death::NotBorn(_) => false,
+            Death::Crashed(_) => !matches!(state.phase, Phase::Dead(_)) && state.restarts_left > 0,
+            Death::Died(_) => state.lives_again(),
         };
-        if again {
-            self.fail_pending(&error);
+        if !again {
+            return false;
         }
-        again
+        if state.restarts_left != FOREVER {
+            state.restarts_left -= 1;
+        }
+        if matches!(death, Death::Crashed(_)) {
+            return true;
+        }
+        state.restarts += 1;
+        let lost = state.take_pending(true);
+        if let Some(call) = state.interrupted.take() {
+            state.ready.push_front(call);
+        }
+        drop(state);
+        fail(lost, &self.died(death.why()));
+        true
     }
+}
+
+fn fail(calls: Vec<Arc<Call>>, error: &Error) {
+    for call in calls {
+        call.settle(Err(error.clone()));
+    }
+}
+
+/// Whether the code panicked, and did not just pass on that another call did.
+fn is_panic(error: &Error) -> bool {
+    error.kind() == ErrorKind::Panic && error.task_id().is_none()
 }

@@ -233,20 +233,8 @@ impl Call {
 
     /// Settles the results after the code has ended, unless it is to run again: then gives its error.
     pub(super) fn conclude(&self, frame: &Rc<Frame>, ended: Ended) -> Result<(), Error> {
-        let error = match ended {
-            Ended::Returned => return self.returned(frame),
-            Ended::Failed(error) => error,
-            Ended::TimedOut => {
-                let limit = self.options.timeout.unwrap_or_default();
-                Error::of(
-                    ErrorKind::Timeout,
-                    format!("took longer than its limit of {limit:?}"),
-                )
-            }
-            Ended::Interrupted => self
-                .cancel
-                .reason()
-                .unwrap_or_else(|| Error::of(ErrorKind::Cancelled, "was cancelled")),
+        let Some(error) = self.error_of(ended) else {
+            return self.returned(frame);
         };
         if self.tries_again(&error) {
             self.attempt.fetch_add(1, Ordering::Relaxed);
@@ -254,6 +242,32 @@ impl Call {
         }
         self.settle(Err(error));
         Ok(())
+    }
+
+    /// Settles the results of a method that its actor died under.
+    pub(super) fn fail(&self, ended: Ended) {
+        if let Some(error) = self.error_of(ended) {
+            self.settle(Err(error));
+        }
+    }
+
+    fn error_of(&self, ended: Ended) -> Option<Error> {
+        match ended {
+            Ended::Returned => None,
+            Ended::Failed(error) => Some(error),
+            Ended::TimedOut => {
+                let limit = self.options.timeout.unwrap_or_default();
+                Some(Error::of(
+                    ErrorKind::Timeout,
+                    format!("took longer than its limit of {limit:?}"),
+                ))
+            }
+            Ended::Interrupted => Some(
+                self.cancel
+                    .reason()
+                    .unwrap_or_else(|| Error::of(ErrorKind::Cancelled, "was cancelled")),
+            ),
+        }
     }
 
     fn returned(&self, frame: &Rc<Frame>) -> Result<(), Error> {
@@ -274,7 +288,26 @@ impl Call {
         asked
             && !self.is_settled()
             && matches!(self.outputs, Outputs::Objects(_))
-            && self.attempt() < self.options.max_retries.unwrap_or(DEFAULT_RETRIES)
+            && self.attempt() < self.retries()
+    }
+
+    /// How often it may be tried again. A method is not known to be harmless when it runs twice: unless asked for, it
+    /// does not.
+    fn retries(&self) -> u32 {
+        let asked = self.entry.kind != CallKind::Method || self.options.retry_errors == Some(true);
+        let usual = if asked { DEFAULT_RETRIES } else { 0 };
+        self.options.max_retries.unwrap_or(usual)
+    }
+
+    /// Whether a method is to run again, or still, after its actor died and is restarted.
+    pub(super) fn survives_its_actor(&self) -> bool {
+        !self.is_settled() && self.attempt() < self.retries()
+    }
+
+    /// Makes it ready for its actor's next life.
+    pub(super) fn begin_again(&self) {
+        self.attempt.fetch_add(1, Ordering::Relaxed);
+        self.cancel.clear();
     }
 
     /// Sets the results, or this call's failure in their place. The first time counts.

@@ -40,6 +40,11 @@ impl Cancel {
         true
     }
 
+    /// Forgets that the call was told to end: it runs again.
+    pub(super) fn clear(&self) {
+        lock(&self.state).reason = None;
+    }
+
     /// Why the call has to end.
     pub(super) fn reason(&self) -> Option<Error> {
         lock(&self.state).reason.clone()

@@ -28,7 +28,8 @@
 //! - Memory is not limited: the option `memory` is an error here.
 //! - A call that computes can't be interrupted: `cancel`, `kill` and `timeout` take effect when it next calls the SDK
 //!   (`get`, `wait`, `sleep`, …) or ends. Its result is the error at once.
-//! - There are no system failures, so `max_retries` shows only with `retry_errors` or for methods of a restarted actor.
+//! - There are no system failures, so `max_retries` shows only with `retry_errors`, or for methods of an actor that is restarted
+//!   after a panic, a timeout or `kill_and_restart`.
 //! - No deadlock is detected, and a ref can't outlive the process.
 //!
 //! # How it is built
@@ -37,8 +38,8 @@
 //! call and how it is run; `slots` decides when; `current` knows which call runs in a thread; `signal` is how threads
 //! wait; `job` is what all calls of a driver share. `border` is the face towards the SDK.
 //!
-//! Locks are held for moments and never while user code runs. Under one, no other is taken, except the table's by all
-//! and an actor's under its job's; and nothing is dropped that holds values, since the end of an actor takes locks too.
+//! Locks are held for moments and never while user code runs. Under one, no other is taken, except the table's by all,
+//! an actor's under its job's, and that of a call's `cancel` under its actor's; and nothing is dropped that holds values, since the end of an actor takes locks too.
 
 mod actor;
 pub(crate) mod border;

@@ -18,7 +18,10 @@ use super::{
 };
 use crate::{
     job::{Counters, JobOptions},
-    sandbox::{self, CacheDir, EngineError, EngineInfo, LoadError, Sandboxes, SandboxesOptions},
+    sandbox::{
+        self, CacheDir, EngineError, EngineInfo, LoadError, LoadProblem, Sandboxes,
+        SandboxesOptions,
+    },
     scheduler::{Scheduler, SchedulerOptions},
     tenant::{Account, Limits, Resource},
     types::{ErrorKind, NodeId, SLOT},
@@ -243,9 +246,6 @@ impl Runtime {
     ///
     /// # Errors
     /// [`LoadError`] says what is wrong with it, where, and what to do.
-    ///
-    /// # Panics
-    /// When compiling panics, which is a bug in the engine.
     pub async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Module, LoadError> {
         let (sandboxes, name) = (self.node.sandboxes.clone(), Arc::<str>::from(name));
         let compile = move || {
@@ -257,7 +257,14 @@ impl Runtime {
             .tokio
             .spawn_blocking(compile)
             .await
-            .expect("compiling doesn't panic")
+            .unwrap_or_else(|end| {
+                let what = if end.is_panic() {
+                    "the compiler panicked, which is a bug: please report it with the module"
+                } else {
+                    "the runtime was shut down meanwhile"
+                };
+                Err(LoadProblem::Compile(what.to_owned()).into())
+            })
     }
 
     /// Runs a module's `main`, or a command's `_start`, as the driver of a new job, which ends with it.

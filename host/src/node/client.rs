@@ -3,9 +3,10 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use futures_util::stream::{self, Stream};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
-use tokio::sync::{broadcast, mpsc};
+use tokio::sync::{broadcast, broadcast::error::RecvError, mpsc};
 use wrun_abi::{CallOptions, format};
 
 use super::{
@@ -15,9 +16,11 @@ use super::{
 };
 use crate::{
     job::TaskRecord,
+    rt::clock,
     store::{ObjectRef, Resource, Waitable, Waiting},
     types::{
-        Arg, CallSpec, ErrorKind, Event, JobId, JobStats, LogLine, Target, TaskError, ValueData,
+        Arg, CallSpec, ErrorKind, Event, EventKind, JobId, JobStats, LogLine, Target, TaskError,
+        ValueData,
     },
 };
 
@@ -178,6 +181,36 @@ impl Job {
     #[must_use]
     pub fn events(&self) -> Option<broadcast::Receiver<Event>> {
         self.0.state.emitter.subscribe()
+    }
+
+    /// [`logs`](Self::logs) as a stream.
+    #[must_use]
+    pub fn log_stream(&self) -> Option<impl Stream<Item = LogLine> + Send + Unpin + use<>> {
+        let mut lines = self.logs()?;
+        Some(stream::poll_fn(move |cx| lines.poll_recv(cx)))
+    }
+
+    /// [`events`](Self::events) as a stream; what a slow reader lost stands in it as
+    /// [`EventKind::Dropped`].
+    #[must_use]
+    pub fn event_stream(&self) -> Option<impl Stream<Item = Event> + Send + use<>> {
+        let events = self.events()?;
+        Some(stream::unfold(events, |mut events| async move {
+            match events.recv().await {
+                Ok(event) => Some((event, events)),
+                Err(RecvError::Lagged(count)) => {
+                    let kind = EventKind::Dropped { count };
+                    Some((
+                        Event {
+                            at: clock::unix_millis(),
+                            kind,
+                        },
+                        events,
+                    ))
+                }
+                Err(RecvError::Closed) => None,
+            }
+        }))
     }
 
     /// Waits for its end. Output that nobody took is discarded from now on.

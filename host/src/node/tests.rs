@@ -338,3 +338,43 @@ async fn what_a_call_takes_is_charged_until_it_ends() {
     drop(job);
     assert_eq!(runtime.held(), []);
 }
+
+#[tokio::test]
+async fn output_and_events_come_as_streams() {
+    use futures_util::{FutureExt, StreamExt};
+
+    use crate::types::{CallState, EventKind};
+
+    let runtime = runtime(1.0);
+    let module = load(&runtime, BY_HAND).await;
+    let options = JobOptions {
+        logs: true,
+        events: true,
+        ..JobOptions::default()
+    };
+    let job = runtime.submit(&module, options).expect("submitted");
+    let events = job.event_stream().expect("asked for");
+    let lines: Vec<_> = job.log_stream().expect("asked for").collect().await;
+    assert_eq!(lines.len(), 3);
+    assert!(job.log_stream().is_none(), "taken once");
+    job.wait().await;
+    let finished = events
+        .filter(|event| {
+            let finished = matches!(
+                &event.kind,
+                EventKind::Call {
+                    state: CallState::Finished,
+                    ..
+                }
+            );
+            std::future::ready(finished)
+        })
+        .take(5)
+        .count()
+        .now_or_never();
+    assert_eq!(
+        finished,
+        Some(5),
+        "main, the task, the actor and its two methods"
+    );
+}

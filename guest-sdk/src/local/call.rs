@@ -284,8 +284,12 @@ impl Call {
     }
 
     fn tries_again(&self, error: &Error) -> bool {
-        let asked = self.options.retry_errors == Some(true) && error.is_application();
-        asked
+        // What a program passes on is the program's error, whatever it was elsewhere.
+        let program = error.is_application()
+            || error.kind() == ErrorKind::Timeout
+            || error.task_id().is_some();
+        self.options.retry_errors == Some(true)
+            && program
             && !self.is_settled()
             && matches!(self.outputs, Outputs::Objects(_))
             && self.attempt() < self.retries()

@@ -265,6 +265,8 @@ enum LifeEnd {
     Drained,
     /// The constructor failed.
     NotBorn(TaskError),
+    /// The constructor gave back an error that it got from another call: its own decision.
+    Refused(TaskError),
     /// A method's trap, exit or timeout, or a kill.
     Died(TaskError),
 }
@@ -302,7 +304,9 @@ fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
                 false => buried_with(actor, call, error),
             };
         }
-        LifeEnd::NotBorn(error) => return buried_with(actor, call, error),
+        LifeEnd::NotBorn(error) | LifeEnd::Refused(error) => {
+            return buried_with(actor, call, error);
+        }
         LifeEnd::Died(error) => error,
     };
     actor.death.lock().get_or_insert_with(|| error.clone());
@@ -374,11 +378,14 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
     };
     let born = sandbox.call(&call.function, run::frame(call, args)).await;
     if let Err(error) = born.outcome {
-        let error = TaskError {
-            message: format!("its constructor failed: {}", error.message),
-            ..error
+        let passed_on = error.is_relayed();
+        let message = format!("its constructor failed: {}", error.message);
+        let error = TaskError { message, ..error }.of(&call.name, call.id, call.attempt());
+        return if passed_on {
+            LifeEnd::Refused(error)
+        } else {
+            LifeEnd::NotBorn(error)
         };
-        return LifeEnd::NotBorn(error.of(&call.name, call.id, call.attempt()));
     }
     if !actor.born.swap(true, Ordering::Relaxed) {
         Counters::add(&call.job.counters.finished);

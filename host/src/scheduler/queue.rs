@@ -22,8 +22,11 @@ use parking_lot::Mutex;
 use super::slots::{Kind, Slots, Waiter};
 use super::{Execute, SLOT};
 
-/// How many items move from the inbox to a worker's deque at once.
+/// How many items move from a long inbox to a worker's deque at once.
 const BATCH: usize = 32;
+
+/// More items than that make an inbox long.
+const LONG: usize = 8 * BATCH;
 
 pub(super) struct Items<T> {
     owned: Vec<CachePadded<Owned<T>>>,
@@ -170,7 +173,9 @@ impl<T> Items<T> {
         }
         let mut shared = self.shared.lock();
         let first = shared.inbox.pop_front();
-        let more = shared.inbox.len().div_ceil(self.owned.len()).min(BATCH);
+        // One by one keeps the order among workers; only a long inbox is worth losing it for.
+        let long = shared.inbox.len() > LONG;
+        let more = if long { BATCH } else { 0 };
         // In reverse, so that the owner pops the oldest of them first.
         shared
             .inbox

@@ -13,7 +13,7 @@ use super::{
     faults::Faults,
     run::{self, QueuedCall},
     services::CallServices,
-    state::{JobState, NewJob, NewNode, NodeState},
+    state::{JobState, Living, NewJob, NodeState},
     tick::{Ticker, TickerHandle},
 };
 use crate::{
@@ -223,7 +223,8 @@ impl Runtime {
             .with(Resource::Handles, MAX_HANDLES)
             .with(Resource::QueuedCalls, options.max_queued_calls)
             .with(Resource::QueuedBytes, options.max_queued_bytes);
-        let node = NodeState::new(NewNode {
+        let node = Arc::new(NodeState {
+            id: NodeId::random(),
             slots,
             workers: workers.get(),
             memory_limit: options.memory_limit,
@@ -232,6 +233,7 @@ impl Runtime {
             account: Account::new("the tenant", limits, None),
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
+            living: Living::default(),
         });
         Ok(Self {
             node,

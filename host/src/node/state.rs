@@ -43,6 +43,12 @@ pub(crate) struct NodeState {
     pub(crate) account: Arc<Account>,
     pub(crate) tokio: tokio::runtime::Handle,
     pub(crate) faults: Faults,
+    pub(crate) living: Living,
+}
+
+/// What lives in a node: nothing, at its start.
+#[derive(Debug, Default)]
+pub(crate) struct Living {
     /// Jobs that may still run.
     jobs: Mutex<Vec<Weak<JobState>>>,
     /// Calls, and the host sides of jobs, that were made so far.
@@ -51,56 +57,16 @@ pub(crate) struct NodeState {
     detached: Mutex<HashMap<String, Arc<ActorHandle>>>,
 }
 
-/// The parts of a node that its maker decides.
-pub(crate) struct NewNode {
-    pub(crate) slots: u32,
-    pub(crate) workers: usize,
-    pub(crate) memory_limit: u64,
-    pub(crate) sandboxes: Sandboxes<CallServices>,
-    pub(crate) tenant: Tenant<QueuedCall>,
-    pub(crate) account: Arc<Account>,
-    pub(crate) tokio: tokio::runtime::Handle,
-    pub(crate) faults: Faults,
-}
-
 impl NodeState {
-    pub(crate) fn new(new: NewNode) -> Arc<Self> {
-        let NewNode {
-            slots,
-            workers,
-            memory_limit,
-            sandboxes,
-            tenant,
-            account,
-            tokio,
-            faults,
-        } = new;
-        let (id, jobs, detached) = (NodeId::random(), Mutex::default(), Mutex::default());
-        let orders = AtomicU64::new(0);
-        Arc::new(Self {
-            id,
-            slots,
-            workers,
-            memory_limit,
-            sandboxes,
-            tenant,
-            account,
-            tokio,
-            faults,
-            jobs,
-            orders,
-            detached,
-        })
-    }
-
     /// The next of the numbers that tell calls and callers of all jobs apart, in the order in which they were made.
     pub(crate) fn next_order(&self) -> u64 {
-        self.orders.fetch_add(1, Ordering::Relaxed) + 1
+        self.living.orders.fetch_add(1, Ordering::Relaxed) + 1
     }
 
     /// The job of that id, if it may still run.
     pub(crate) fn job(&self, id: JobId) -> Option<Arc<JobState>> {
-        self.jobs
+        self.living
+            .jobs
             .lock()
             .iter()
             .filter_map(Weak::upgrade)
@@ -108,7 +74,7 @@ impl NodeState {
     }
 
     fn add(&self, job: &Arc<JobState>) {
-        let mut jobs = self.jobs.lock();
+        let mut jobs = self.living.jobs.lock();
         if jobs.len() == jobs.capacity() {
             jobs.retain(|job| job.strong_count() > 0);
             // Not again before as many have come.
@@ -119,7 +85,8 @@ impl NodeState {
     }
 
     fn detached_by_name(&self, name: &str) -> Option<Arc<ActorHandle>> {
-        self.detached
+        self.living
+            .detached
             .lock()
             .get(name)
             .filter(|handle| handle.cell().is_alive())
@@ -129,7 +96,13 @@ impl NodeState {
     /// Cancels all jobs and waits, for a while, until they have ended.
     pub(crate) fn stop_jobs(&self, patience: std::time::Duration) {
         let reason = || TaskError::new(ErrorKind::Cancelled, "the runtime is shut down");
-        let jobs: Vec<_> = self.jobs.lock().iter().filter_map(Weak::upgrade).collect();
+        let jobs: Vec<_> = self
+            .living
+            .jobs
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect();
         for job in &jobs {
             job.cancel(reason());
         }
@@ -327,7 +300,7 @@ impl JobState {
         handle: &Arc<ActorHandle>,
         detached: bool,
     ) -> Result<(), Arc<ActorHandle>> {
-        let mut everywhere = self.node.detached.lock();
+        let mut everywhere = self.node.living.detached.lock();
         if let Some(taken) = everywhere.get(name).filter(|taken| taken.cell().is_alive()) {
             return Err(taken.clone());
         }
@@ -390,7 +363,7 @@ impl JobState {
             }
         }
         if let Some(name) = &cell.name {
-            let mut everywhere = self.node.detached.lock();
+            let mut everywhere = self.node.living.detached.lock();
             let gone = everywhere
                 .get(name)
                 .is_some_and(|handle| handle.cell().id == cell.id);

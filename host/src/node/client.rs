@@ -372,7 +372,9 @@ async fn object_json(object: &ObjectRef) -> Result<Json, TaskError> {
         .as_ref()
         .map_err(|error| (**error).clone().unpaid())?;
     let bad = |what: String| TaskError::new(ErrorKind::BadResult, what);
-    match value.bytes().split_first() {
+    let bytes = value.contents().to_bytes();
+    let bytes = bytes.map_err(|e| bad(format!("the result can't be read: {e}")))?;
+    match bytes.split_first() {
         Some((&format::JSON, text)) => {
             let json = serde_json::from_slice(text)
                 .map_err(|e| bad(format!("the result is not JSON: {e}")))?;

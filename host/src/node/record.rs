@@ -28,8 +28,10 @@ impl Collector {
             .iter()
             .map(|resource| self.resource(resource))
             .collect();
+        // The record is of an error already: one that can't be read is left out.
+        let bytes = value.contents().to_bytes().unwrap_or_default();
         RecordedValue {
-            bytes: Encoded(value.bytes().to_vec()),
+            bytes: Encoded(bytes.to_vec()),
             refs,
         }
     }

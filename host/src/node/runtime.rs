@@ -23,6 +23,7 @@ use crate::{
         SandboxesOptions,
     },
     scheduler::{Scheduler, SchedulerOptions},
+    store::MemFiles,
     tenant::{Account, Limits, Resource},
     types::{ErrorKind, NodeId, SLOT},
 };
@@ -231,6 +232,7 @@ impl Runtime {
             sandboxes,
             tenant: scheduler.tenant(std::num::NonZeroU32::MIN),
             account: Account::new("the tenant", limits, None),
+            files: MemFiles::default(),
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
             living: Living::default(),

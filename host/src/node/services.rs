@@ -8,7 +8,6 @@ use std::{
     time::Duration,
 };
 
-use bytes::Bytes;
 use serde_json::json;
 use wrun_abi::{StopMode, format};
 
@@ -20,7 +19,7 @@ use super::{
 use crate::{
     sandbox::{HostServices, Tick},
     scheduler::{Stalled, Tenant, Turn, Wait},
-    store::{ObjectRef, Resource, Value, Waiting},
+    store::{MemFiles, ObjectRef, Resource, Value, Waiting},
     tenant::{self, Account, Charge, OverLimit},
     types::{CallSpec, ErrorKind, SLOT, TaskError},
 };
@@ -75,6 +74,11 @@ impl CallServices {
             }
         }
     }
+}
+
+/// What a value is charged.
+fn size_of_value(bytes: usize, refs: usize) -> u64 {
+    (OBJECT_BYTES + bytes + refs * size_of::<Resource>()) as u64
 }
 
 fn over_limit(over: &OverLimit) -> TaskError {
@@ -159,10 +163,22 @@ impl HostServices for CallServices {
         submit::start_all(&job, calls, &origin, charges)
     }
 
-    async fn value(&mut self, bytes: Bytes, refs: Vec<Resource>) -> Result<Value, TaskError> {
-        let n = OBJECT_BYTES + bytes.len() + refs.len() * size_of::<Resource>();
-        let charge = self.charge(tenant::Resource::ObjectBytes, n as u64).await?;
-        Ok(Value::new(bytes, refs, Some(charge)))
+    fn room_now(&mut self, bytes: usize, refs: usize) -> Result<Option<Charge>, TaskError> {
+        let account = &self.call.job.account;
+        match account.charge(tenant::Resource::ObjectBytes, size_of_value(bytes, refs)) {
+            Ok(charge) => Ok(Some(charge)),
+            Err(over) if over.is_hopeless() => Err(over_limit(&over)),
+            Err(_) => Ok(None),
+        }
+    }
+
+    async fn room(&mut self, bytes: usize, refs: usize) -> Result<Charge, TaskError> {
+        self.charge(tenant::Resource::ObjectBytes, size_of_value(bytes, refs))
+            .await
+    }
+
+    fn files(&self) -> &MemFiles {
+        &self.call.job.node.files
     }
 
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError> {

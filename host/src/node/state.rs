@@ -26,7 +26,7 @@ use crate::{
     rt::clock,
     sandbox::{Module, Sandboxes, WasiConfig},
     scheduler::{Job as JobQueue, Tenant},
-    store::{ObjectRef, Value, WeakObject},
+    store::{MemFiles, ObjectRef, Value, WeakObject},
     tenant::{Account, Resource},
     types::{ErrorKind, JobId, JobStats, LogLine, NodeId, ObjectId, TaskError, TaskId},
 };
@@ -41,6 +41,7 @@ pub(crate) struct NodeState {
     pub(crate) sandboxes: Sandboxes<CallServices>,
     pub(crate) tenant: Tenant<QueuedCall>,
     pub(crate) account: Arc<Account>,
+    pub(crate) files: MemFiles,
     pub(crate) tokio: tokio::runtime::Handle,
     pub(crate) faults: Faults,
     pub(crate) living: Living,

@@ -5,11 +5,11 @@
 
 use std::{future::Future, time::Duration};
 
-use bytes::Bytes;
 use wrun_abi::StopMode;
 
 use crate::{
-    store::{ObjectRef, Resource, Value, Waiting},
+    store::{MemFiles, ObjectRef, Resource, Value, Waiting},
+    tenant::Charge,
     types::{CallSpec, TaskError},
 };
 
@@ -34,12 +34,21 @@ pub trait HostServices: Send + Sized + 'static {
         room: usize,
     ) -> impl Future<Output = Result<Vec<Resource>, TaskError>> + Send;
 
-    /// Makes a value, charged to the store; may wait for room in it.
-    fn value(
+    /// Room in the store for a value of so many bytes and references, or `None` when it must be waited for.
+    ///
+    /// # Errors
+    /// When there can never be so much.
+    fn room_now(&mut self, bytes: usize, refs: usize) -> Result<Option<Charge>, TaskError>;
+
+    /// Waits for room in the store for a value of so many bytes and references.
+    fn room(
         &mut self,
-        bytes: Bytes,
-        refs: Vec<Resource>,
-    ) -> impl Future<Output = Result<Value, TaskError>> + Send;
+        bytes: usize,
+        refs: usize,
+    ) -> impl Future<Output = Result<Charge, TaskError>> + Send;
+
+    /// Where large values are written.
+    fn files(&self) -> &MemFiles;
 
     /// Stores a value as an object.
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError>;

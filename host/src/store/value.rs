@@ -1,11 +1,11 @@
 //! Values and what they refer to.
 
-use std::{any::Any, cell::RefCell, fmt, sync::Arc};
+use std::{any::Any, cell::RefCell, fmt, io, sync::Arc};
 
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{ObjectRef, StreamRef};
+use super::{MemFile, ObjectRef, StreamRef};
 use crate::{rt::unnest, tenant::Charge};
 
 /// Something counted that this layer doesn't know: cloning and dropping it is all that happens to it here.
@@ -51,32 +51,118 @@ impl Drop for Refs {
     }
 }
 
+/// Values up to this many bytes lie on the heap, larger ones in memory files.
+pub const INLINE_MAX: usize = 64 << 10;
+
 /// An immutable value: cheap to clone, its bytes and references are shared.
 #[derive(Debug, Clone)]
 pub struct Value {
-    bytes: Bytes,
+    contents: Contents,
     /// Behind a lock only so that a job's end can cut cycles.
     refs: Option<Arc<Mutex<Refs>>>,
     /// Holds the bytes' room in the store as long as any clone lives.
     _charge: Option<Arc<Charge>>,
 }
 
+/// The encoded bytes of a value, which stay where they are as long as this is held.
+#[derive(Debug, Clone)]
+pub enum Contents {
+    /// On the heap: the format byte and what follows it.
+    Inline(Bytes),
+    /// The format byte, and what follows it in a memory file: so what can be mapped begins on a page.
+    File(u8, MemFile),
+}
+
+impl Contents {
+    /// How many bytes there are, the format byte among them.
+    #[must_use]
+    pub fn len(&self) -> u64 {
+        match self {
+            Self::Inline(bytes) => bytes.len() as u64,
+            Self::File(_, file) => 1 + file.len(),
+        }
+    }
+
+    /// Whether there is not even a format byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Copies what there is from `offset` on, as much as fits, and tells how much that is.
+    ///
+    /// # Errors
+    /// When the memory file can't be read.
+    pub fn read_at(&self, offset: u64, target: &mut [u8]) -> io::Result<usize> {
+        let rest = self.len().saturating_sub(offset);
+        let n = usize::try_from(rest).map_or(target.len(), |rest| rest.min(target.len()));
+        let target = &mut target[..n];
+        match self {
+            Self::Inline(bytes) => {
+                if let Some(bytes) = usize::try_from(offset).ok().and_then(|at| bytes.get(at..)) {
+                    target.copy_from_slice(&bytes[..n]);
+                }
+            }
+            Self::File(format, file) => match (offset, target) {
+                (_, []) => {}
+                (0, [first, rest @ ..]) => {
+                    *first = *format;
+                    file.read_at(0, rest)?;
+                }
+                (_, target) => file.read_at(offset - 1, target)?,
+            },
+        }
+        Ok(n)
+    }
+
+    /// All bytes, in one piece on the heap.
+    ///
+    /// # Errors
+    /// When the memory file can't be read.
+    pub fn to_bytes(&self) -> io::Result<Bytes> {
+        if let Self::Inline(bytes) = self {
+            return Ok(bytes.clone());
+        }
+        let mut all = vec![0; usize::try_from(self.len()).map_err(io::Error::other)?];
+        self.read_at(0, &mut all)?;
+        Ok(all.into())
+    }
+}
+
 impl Value {
     /// A value whose room is held by `charge` (small ones inside calls are charged with their call).
     #[must_use]
     pub fn new(bytes: Bytes, refs: Vec<Resource>, charge: Option<Charge>) -> Self {
+        Self::with(Contents::Inline(bytes), refs, charge)
+    }
+
+    /// A value with these contents, whose room is held by `charge`.
+    #[must_use]
+    pub fn with(contents: Contents, refs: Vec<Resource>, charge: Option<Charge>) -> Self {
         let refs = (!refs.is_empty()).then(|| Arc::new(Mutex::new(Refs(refs))));
         Self {
-            bytes,
+            contents,
             refs,
             _charge: charge.map(Arc::new),
         }
     }
 
-    /// The encoded value; the first byte tells its format.
+    /// How many bytes the encoded value has, its format byte among them.
     #[must_use]
-    pub fn bytes(&self) -> &Bytes {
-        &self.bytes
+    pub fn len(&self) -> u64 {
+        self.contents.len()
+    }
+
+    /// Whether there is not even a format byte.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The encoded value.
+    #[must_use]
+    pub fn contents(&self) -> &Contents {
+        &self.contents
     }
 
     /// How many references it has.

@@ -16,8 +16,8 @@ use wrun_host::sandbox::{
     CacheDir, CallFrame, HostServices, LogSource, Module, SandboxOptions, Sandboxes,
     SandboxesOptions, Tick, WasiConfig,
 };
-use wrun_host::store::{ObjectRef, Resource, Stream, StreamReader, Value, Waiting};
-use wrun_host::tenant::{self, Account, Limits};
+use wrun_host::store::{MemFiles, ObjectRef, Resource, Stream, StreamReader, Value, Waiting};
+use wrun_host::tenant::{self, Account, Charge, Limits};
 use wrun_host::types::{CallSpec, ErrorKind, JobId, LogLine, ObjectId, Target, TaskError, TaskId};
 
 const ABI: &str = include_str!("../../../guest-sdk/abi/ABI.md");
@@ -236,6 +236,7 @@ struct Services {
     account: Arc<Account>,
     next: u64,
     kept: Vec<Resource>,
+    files: MemFiles,
 }
 
 impl Services {
@@ -308,11 +309,19 @@ impl HostServices for Services {
         Ok(made)
     }
 
-    async fn value(&mut self, bytes: Bytes, refs: Vec<Resource>) -> Result<Value, TaskError> {
-        let size = u64::try_from(bytes.len()).expect("64 bits");
+    fn room_now(&mut self, bytes: usize, _refs: usize) -> Result<Option<Charge>, TaskError> {
+        let size = u64::try_from(bytes).expect("64 bits");
         let charge = self.account.charge(tenant::Resource::ObjectBytes, size);
         let charge = charge.map_err(|over| TaskError::new(ErrorKind::Limit, over.to_string()))?;
-        Ok(Value::new(bytes, refs, Some(charge)))
+        Ok(Some(charge))
+    }
+
+    async fn room(&mut self, bytes: usize, refs: usize) -> Result<Charge, TaskError> {
+        Ok(self.room_now(bytes, refs)?.expect("at once or never"))
+    }
+
+    fn files(&self) -> &MemFiles {
+        &self.files
     }
 
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError> {
@@ -416,6 +425,7 @@ async fn run(bench: &Bench, account: &Arc<Account>, program: &Program) {
         account: account.clone(),
         next: 0,
         kept: Vec::new(),
+        files: MemFiles::default(),
     };
     let refs = (0..4)
         .map(|_| Resource::Object(services.object()))

@@ -7,11 +7,12 @@ use wrun_abi::{Status, call::handles};
 use super::{
     Answer, MAX_ITEMS, Stop, encode, handle_range, large, memory_and_state, now, range, small,
     timeout,
-    value::{self, At},
+    value::{self, At, Written},
 };
 use crate::{
     sandbox::{HostServices, instance::State},
     store::{Readiness, Resource, Value, Waitable, Waiting},
+    tenant::Charge,
     types::ErrorKind,
 };
 
@@ -19,30 +20,37 @@ use crate::{
 const FEW: usize = 8;
 
 pub(super) fn put<S: HostServices>(mut caller: Caller<'_, State<S>>, at: At) -> Answer<'_, i32> {
-    let taken = value::take(&mut caller, "put", at).and_then(|taken| {
-        let state = caller.data_mut();
-        match state.handles.reserve(1) {
-            Ok(()) => Ok(taken),
-            Err(e) => Err(state.stop(Status::Limit, ErrorKind::Limit, e.to_string())),
-        }
-    });
-    let (bytes, refs) = match taken {
-        Ok(taken) => taken,
+    let written = match value::check(&mut caller, "put", at) {
+        Ok(written) => written,
         Err(stop) => return now(encode(Err(stop))),
     };
-    Box::new(async move {
-        let state = caller.data_mut();
-        let made = state
-            .services
-            .value(bytes, refs)
-            .await
-            .and_then(|value| state.services.put(value));
-        let result = match made {
-            Ok(object) => value::insert_one(state, Resource::Object(object)),
-            Err(error) => Err(state.refused(error)),
-        };
-        encode(result)
-    })
+    let state = caller.data_mut();
+    if let Err(e) = state.handles.reserve(1) {
+        let stop = state.stop(Status::Limit, ErrorKind::Limit, e.to_string());
+        return now(encode(Err(stop)));
+    }
+    match written.room_now(state) {
+        Ok(Some(charge)) => now(encode(put_in(&mut caller, written, charge))),
+        Err(stop) => now(encode(Err(stop))),
+        Ok(None) => Box::new(async move {
+            encode(match written.room(caller.data_mut()).await {
+                Ok(charge) => put_in(&mut caller, written, charge),
+                Err(stop) => Err(stop),
+            })
+        }),
+    }
+}
+
+fn put_in<S: HostServices>(
+    caller: &mut Caller<'_, State<S>>,
+    written: Written,
+    charge: Charge,
+) -> Result<u32, Stop> {
+    let value = written.store(caller, "put", charge)?;
+    let state = caller.data_mut();
+    let object = state.services.put(value);
+    let object = object.map_err(|error| state.refused(error))?;
+    value::insert_one(state, Resource::Object(object))
 }
 
 /// Checks the number of handles of one host call.
@@ -157,7 +165,7 @@ pub(super) fn object_len<S: HostServices>(
     handle: u32,
 ) -> wasmtime::Result<i64> {
     match ready(caller.data_mut(), "object_len", handle) {
-        Ok(value) => Ok(i64::try_from(value.bytes().len()).unwrap_or(i64::MAX)),
+        Ok(value) => Ok(i64::try_from(value.len()).unwrap_or(i64::MAX)),
         Err(stop) => encode(Err(stop)).map(i64::from),
     }
 }
@@ -172,8 +180,9 @@ pub(super) fn object_read<S: HostServices>(
     let (memory, state) = memory_and_state(&mut caller, "object_read")?;
     let target = range(memory, "object_read", ptr, len)?;
     encode(
-        ready(state, "object_read", handle)
-            .map(|value| value::read(&value, offset, &mut memory[target])),
+        ready(state, "object_read", handle).and_then(|value| {
+            value::read(state, "object_read", &value, offset, &mut memory[target])
+        }),
     )
 }
 

@@ -1,5 +1,7 @@
 //! Arguments and results: values on their way into a guest and out of it.
 
+use std::ops::Range;
+
 use bytes::Bytes;
 use wasmtime::Caller;
 
@@ -9,8 +11,9 @@ use super::{
 };
 use crate::{
     sandbox::{HostServices, fault::Violation, instance::State},
-    store::{Resource, Value},
-    types::ErrorKind,
+    store::{Contents, INLINE_MAX, Resource, Value},
+    tenant::Charge,
+    types::{ErrorKind, TaskError},
 };
 
 /// Where a value is in guest memory: its bytes (pointer, length) and its handles (pointer, count).
@@ -36,9 +39,8 @@ pub(super) fn arg_len<S: HostServices>(
     caller: Caller<'_, State<S>>,
     index: u32,
 ) -> wasmtime::Result<u32> {
-    Ok(small(
-        argument(caller.data(), "arg_len", index)?.bytes().len(),
-    ))
+    let len = argument(caller.data(), "arg_len", index)?.len();
+    Ok(u32::try_from(len).unwrap_or(u32::MAX))
 }
 
 pub(super) fn arg_read<S: HostServices>(
@@ -47,11 +49,13 @@ pub(super) fn arg_read<S: HostServices>(
     offset: u32,
     ptr: u32,
     len: u32,
-) -> wasmtime::Result<u32> {
+) -> wasmtime::Result<i32> {
     let (memory, state) = memory_and_state(&mut caller, "arg_read")?;
     let value = argument(state, "arg_read", index)?;
     let target = range(memory, "arg_read", ptr, len)?;
-    Ok(read(&value, u64::from(offset), &mut memory[target]))
+    let offset = u64::from(offset);
+    let target = &mut memory[target];
+    encode(read(state, "arg_read", &value, offset, target))
 }
 
 pub(super) fn arg_refs<S: HostServices>(
@@ -65,14 +69,17 @@ pub(super) fn arg_refs<S: HostServices>(
 }
 
 /// Copies what there is from `offset` on.
-pub(super) fn read(value: &Value, offset: u64, target: &mut [u8]) -> u32 {
-    let rest = usize::try_from(offset)
-        .ok()
-        .and_then(|offset| value.bytes().get(offset..))
-        .unwrap_or_default();
-    let n = rest.len().min(target.len());
-    target[..n].copy_from_slice(&rest[..n]);
-    small(n)
+pub(super) fn read<S>(
+    state: &mut State<S>,
+    function: &'static str,
+    value: &Value,
+    offset: u64,
+    target: &mut [u8],
+) -> Result<u32, Stop> {
+    match value.contents().read_at(offset, target) {
+        Ok(n) => Ok(small(n)),
+        Err(error) => Err(state.io(function, &error)),
+    }
 }
 
 /// Makes a handle for each reference of a value if there is room for all, and gives their number.
@@ -139,18 +146,69 @@ pub(super) fn resolve<S>(
     Ok(resources)
 }
 
-/// Copies a value out of guest memory.
-pub(super) fn take<S: HostServices>(
+/// A value in guest memory that was looked at: its bytes are inside the memory, its handles name something.
+pub(super) struct Written {
+    bytes: Range<usize>,
+    refs: Vec<Resource>,
+}
+
+/// Checks a value in guest memory; nothing is copied yet.
+pub(super) fn check<S: HostServices>(
     caller: &mut Caller<'_, State<S>>,
     function: &'static str,
     [ptr, len, refs, nrefs]: At,
-) -> Result<(Bytes, Vec<Resource>), Stop> {
+) -> Result<Written, Stop> {
     let (memory, state) = memory_and_state(caller, function)?;
     let bytes = range(memory, function, ptr, len)?;
     let handles = handle_range(memory, function, refs, nrefs)?;
     check_size(state, function, len, large(nrefs))?;
-    let resources = resolve(state, function, wrun_abi::call::handles(&memory[handles]))?;
-    Ok((Bytes::copy_from_slice(&memory[bytes]), resources))
+    let refs = resolve(state, function, wrun_abi::call::handles(&memory[handles]))?;
+    Ok(Written { bytes, refs })
+}
+
+impl Written {
+    /// Room for it, or `None` when it must be waited for.
+    pub(super) fn room_now<S: HostServices>(
+        &self,
+        state: &mut State<S>,
+    ) -> Result<Option<Charge>, Stop> {
+        let room = state.services.room_now(self.bytes.len(), self.refs.len());
+        room.map_err(|error| state.refused(error))
+    }
+
+    /// Waits for room for it.
+    pub(super) async fn room<S: HostServices>(&self, state: &mut State<S>) -> Result<Charge, Stop> {
+        let room = state.services.room(self.bytes.len(), self.refs.len()).await;
+        room.map_err(|error| state.refused(error))
+    }
+
+    /// Copies it out of guest memory, once: a large one straight into a memory file.
+    pub(super) fn store<S: HostServices>(
+        self,
+        caller: &mut Caller<'_, State<S>>,
+        function: &'static str,
+        charge: Charge,
+    ) -> Result<Value, Stop> {
+        let (memory, state) = memory_and_state(caller, function)?;
+        // Memory never shrinks.
+        let bytes = &memory[self.bytes];
+        let contents = match bytes {
+            [format, rest @ ..] if bytes.len() > INLINE_MAX => {
+                let file = state.services.files().store(rest);
+                Contents::File(*format, file.map_err(|error| state.io(function, &error))?)
+            }
+            _ => Contents::Inline(Bytes::copy_from_slice(bytes)),
+        };
+        Ok(Value::with(contents, self.refs, Some(charge)))
+    }
+}
+
+impl<S> State<S> {
+    /// The system refused memory for a value, or to read it.
+    pub(super) fn io(&mut self, function: &str, error: &std::io::Error) -> Stop {
+        let message = format!("`{function}`: the object store failed: {error}");
+        self.refused(TaskError::new(ErrorKind::System, message))
+    }
 }
 
 /// A value has a format byte and is not larger than one may be.
@@ -183,51 +241,76 @@ pub(super) fn result_write<S: HostServices>(
     index: u32,
     at: At,
 ) -> Answer<'_, i32> {
-    let wanted = caller.data().call.results.len();
-    let taken = match take(&mut caller, "result_write", at) {
-        Ok(_) if large(index) >= wanted => {
-            let message = format!("`result_write`: result {index} of a call that has {wanted}");
-            Err(caller.data_mut().bad_argument(message))
-        }
-        taken => taken,
-    };
-    let (bytes, refs) = match taken {
-        Ok(taken) => taken,
-        Err(stop) => return now(encode(Err(stop))),
-    };
-    Box::new(async move {
-        let state = caller.data_mut();
-        // A failed call has no results.
-        if state.call.failure.is_some() {
-            return Ok(0);
-        }
-        let result = match state.services.value(bytes, refs).await {
-            Ok(value) => {
-                state.call.results[large(index)] = Some(value);
-                Ok(0)
-            }
-            Err(error) => Err(state.refused(error)),
-        };
-        encode(result)
-    })
+    match result_now(&mut caller, index, at) {
+        Ok(None) => now(Ok(0)),
+        Err(stop) => now(encode(Err(stop))),
+        Ok(Some(written)) => Box::new(async move {
+            let result = match written.room(caller.data_mut()).await {
+                Ok(charge) => set_result(&mut caller, index, written, charge),
+                Err(stop) => Err(stop),
+            };
+            encode(result.map(|()| 0))
+        }),
+    }
+}
+
+/// Writes a result if there is room for it; gives it back otherwise.
+fn result_now<S: HostServices>(
+    caller: &mut Caller<'_, State<S>>,
+    index: u32,
+    at: At,
+) -> Result<Option<Written>, Stop> {
+    let written = check(caller, "result_write", at)?;
+    let state = caller.data_mut();
+    let wanted = state.call.results.len();
+    if large(index) >= wanted {
+        let message = format!("`result_write`: result {index} of a call that has {wanted}");
+        return Err(state.bad_argument(message));
+    }
+    // A failed call has no results.
+    if state.call.failure.is_some() {
+        return Ok(None);
+    }
+    match written.room_now(state)? {
+        Some(charge) => set_result(caller, index, written, charge).map(|()| None),
+        None => Ok(Some(written)),
+    }
+}
+
+fn set_result<S: HostServices>(
+    caller: &mut Caller<'_, State<S>>,
+    index: u32,
+    written: Written,
+    charge: Charge,
+) -> Result<(), Stop> {
+    let value = written.store(caller, "result_write", charge)?;
+    caller.data_mut().call.results[large(index)] = Some(value);
+    Ok(())
 }
 
 pub(super) fn yield_write<S: HostServices>(
     mut caller: Caller<'_, State<S>>,
     at: At,
 ) -> Answer<'_, i32> {
-    let (bytes, refs) = match take(&mut caller, "yield_write", at) {
-        Ok(taken) => taken,
+    let written = match check(&mut caller, "yield_write", at) {
+        Ok(written) => written,
         Err(stop) => return now(encode(Err(stop))),
     };
     Box::new(async move {
-        let state = caller.data_mut();
-        state.output.try_flush();
-        let made = state.services.value(bytes, refs).await;
-        let result = match made {
-            Ok(value) => state.services.yield_item(value).await,
-            Err(error) => Err(error),
-        };
-        encode(result.map(|()| 0).map_err(|error| state.refused(error)))
+        let result = yield_item(&mut caller, written).await;
+        encode(result.map(|()| 0))
     })
+}
+
+async fn yield_item<S: HostServices>(
+    caller: &mut Caller<'_, State<S>>,
+    written: Written,
+) -> Result<(), Stop> {
+    let state = caller.data_mut();
+    state.output.try_flush();
+    let charge = written.room(state).await?;
+    let value = written.store(caller, "yield_write", charge)?;
+    let state = caller.data_mut();
+    let added = state.services.yield_item(value).await;
+    added.map_err(|error| state.refused(error))
 }

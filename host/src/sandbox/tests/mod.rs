@@ -25,8 +25,8 @@ use wrun_abi::StopMode;
 
 use super::*;
 use crate::{
-    store::{ObjectRef, Resource, Stream, StreamReader, StreamRef, Value, Waiting},
-    tenant::{self, Account, Limits},
+    store::{MemFiles, ObjectRef, Resource, Stream, StreamReader, StreamRef, Value, Waiting},
+    tenant::{self, Account, Charge, Limits},
     types::{CallSpec, ErrorKind, JobId, LogLine, ObjectId, Target, TaskError, TaskId},
 };
 
@@ -43,6 +43,7 @@ pub(super) struct Record {
     pub(super) is_actor: AtomicBool,
     pub(super) ticks: AtomicU64,
     pub(super) alive: AtomicU64,
+    pub(super) files: MemFiles,
     next: AtomicU64,
 }
 
@@ -112,12 +113,21 @@ impl HostServices for TestServices {
         Ok(made)
     }
 
-    async fn value(&mut self, bytes: Bytes, refs: Vec<Resource>) -> Result<Value, TaskError> {
+    fn room_now(&mut self, bytes: usize, _refs: usize) -> Result<Option<Charge>, TaskError> {
         let charge = self
             .account
-            .charge(tenant::Resource::ObjectBytes, bytes.len() as u64);
-        let charge = charge.map_err(|over| TaskError::new(ErrorKind::Limit, over.to_string()))?;
-        Ok(Value::new(bytes, refs, Some(charge)))
+            .charge(tenant::Resource::ObjectBytes, bytes as u64);
+        charge
+            .map(Some)
+            .map_err(|over| TaskError::new(ErrorKind::Limit, over.to_string()))
+    }
+
+    async fn room(&mut self, bytes: usize, refs: usize) -> Result<Charge, TaskError> {
+        Ok(self.room_now(bytes, refs)?.expect("at once or never"))
+    }
+
+    fn files(&self) -> &MemFiles {
+        &self.record.files
     }
 
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError> {
@@ -309,7 +319,7 @@ pub(super) fn ints(end: &CallEnd) -> Vec<i32> {
         .outcome
         .as_ref()
         .unwrap_or_else(|e| panic!("{e} {:?}", e.backtrace));
-    let bytes = &results[0].bytes()[1..];
+    let bytes = &results[0].contents().to_bytes().expect("in memory")[1..];
     bytes
         .as_chunks::<4>()
         .0

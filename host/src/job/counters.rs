@@ -2,14 +2,15 @@
 
 use std::sync::{
     Arc,
-    atomic::{AtomicU64, Ordering},
+    atomic::{AtomicI64, Ordering},
 };
 
+use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 use tokio::sync::broadcast;
 
 use crate::{
-    rt::clock,
+    rt::{clock, shard},
     types::{CallState, ErrorKind, Event, EventKind, TaskId},
 };
 
@@ -20,7 +21,7 @@ macro_rules! counters {
     ($($(#[$doc:meta])* $name:ident),+ $(,)?) => {
         /// Counts what happened in a job.
         #[derive(Debug, Default)]
-        pub struct Counters { $($(#[$doc])* pub $name: AtomicU64),+ }
+        pub struct Counters { $($(#[$doc])* pub $name: Counter),+ }
     };
 }
 
@@ -43,21 +44,40 @@ counters! {
     outside_pool,
 }
 
-impl Counters {
+/// A number in parts, one for each of a few threads, so that workers that count all the time don't meet.
+#[derive(Debug)]
+pub struct Counter(Box<[CachePadded<AtomicI64>]>);
+
+impl Default for Counter {
+    fn default() -> Self {
+        Self(
+            (0..shard::count())
+                .map(|_| CachePadded::default())
+                .collect(),
+        )
+    }
+}
+
+impl Counter {
+    fn part(&self) -> &AtomicI64 {
+        &self.0[shard::current() % self.0.len()]
+    }
+
     /// Adds one.
-    pub fn add(counter: &AtomicU64) {
-        counter.fetch_add(1, Ordering::Relaxed);
+    pub fn add(&self) {
+        self.part().fetch_add(1, Ordering::Relaxed);
     }
 
     /// Takes one away.
-    pub fn sub(counter: &AtomicU64) {
-        counter.fetch_sub(1, Ordering::Relaxed);
+    pub fn sub(&self) {
+        self.part().fetch_sub(1, Ordering::Relaxed);
     }
 
-    /// How many.
+    /// How many; while others count, about.
     #[must_use]
-    pub fn get(counter: &AtomicU64) -> u64 {
-        counter.load(Ordering::Relaxed)
+    pub fn get(&self) -> u64 {
+        let sum: i64 = self.0.iter().map(|part| part.load(Ordering::Relaxed)).sum();
+        u64::try_from(sum).unwrap_or(0)
     }
 }
 

@@ -7,7 +7,7 @@ mod options;
 mod record;
 mod registry;
 
-pub use counters::{Counters, Emitter};
+pub use counters::{Counter, Counters, Emitter};
 pub use lineage::Lineage;
 pub use options::JobOptions;
 pub use record::{Encoded, RecordError, RecordedObject, RecordedValue, TaskRecord};

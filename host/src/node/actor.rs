@@ -23,7 +23,6 @@ use super::{
 };
 use crate::{
     actor::{Mailbox, Next},
-    job::Counters,
     sandbox::{CallEnd, Sandbox},
     scheduler::Turn,
     store::Resource,
@@ -273,7 +272,7 @@ enum LifeEnd {
 
 /// Runs one life of an actor, from its constructor on; called with its constructor's slots held.
 pub(crate) async fn live(call: Arc<Call>, actor: Arc<ActorCell>, turn: Turn) {
-    Counters::add(&call.job.counters.actors);
+    call.job.counters.actors.add();
     let end = match run::interruptible(&call, None, life(&call, &actor, turn)).await {
         Ok(end) => end,
         Err(reason) => LifeEnd::Died(reason),
@@ -293,7 +292,7 @@ pub(crate) fn crashed(call: &Arc<Call>, actor: &Arc<ActorCell>, error: TaskError
 
 /// What follows a life: another one, or the end.
 fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
-    Counters::sub(&call.job.counters.actors);
+    call.job.counters.actors.sub();
     let again = |call: &Arc<Call>| !call.job.is_closing() && actor.another_life();
     let error = match end {
         LifeEnd::Drained => return buried(actor, call, Ok(())),
@@ -388,7 +387,7 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
         };
     }
     if !actor.born.swap(true, Ordering::Relaxed) {
-        Counters::add(&call.job.counters.finished);
+        call.job.counters.finished.add();
         call.tell(CallState::Finished, None);
     }
     loop {

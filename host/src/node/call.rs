@@ -23,7 +23,7 @@ use parking_lot::Mutex;
 use super::{actor::ActorCell, state::JobState};
 use crate::{
     actor::CallerId,
-    job::{Counters, Lineage},
+    job::Lineage,
     sandbox::FunctionInfo,
     store::{ObjectRef, Resource, Stream, Value, Waiting},
     tenant::{self, Charge},
@@ -187,14 +187,14 @@ impl Call {
     #[must_use]
     pub(crate) fn begin(&self) -> bool {
         // Counted first: whoever ends it takes it out of the count.
-        Counters::add(&self.job.counters.running);
+        self.job.counters.running.add();
         let begun = self.transition(QUEUED, RUNNING);
         if begun {
             let place = self.inputs.lock().place.take();
             drop(place);
             self.tell(CallState::Running, None);
         } else {
-            Counters::sub(&self.job.counters.running);
+            self.job.counters.running.sub();
         }
         begun
     }
@@ -205,8 +205,8 @@ impl Call {
         let again = self.transition(RUNNING, QUEUED);
         if again {
             self.attempt.fetch_add(1, Ordering::Relaxed);
-            Counters::sub(&self.job.counters.running);
-            Counters::add(&self.job.counters.retried);
+            self.job.counters.running.sub();
+            self.job.counters.retried.add();
             self.tell(CallState::Queued, None);
         }
         again
@@ -223,7 +223,7 @@ impl Call {
         }
         let counters = &self.job.counters;
         if before == RUNNING {
-            Counters::sub(&counters.running);
+            counters.running.sub();
         }
         drop(std::mem::take(&mut *self.inputs.lock()));
         let (state, error) = match &outcome {
@@ -233,11 +233,11 @@ impl Call {
         let told =
             matches!(&self.kind, Kind::Constructor(actor) if actor.born.load(Ordering::Relaxed));
         if !told {
-            Counters::add(if error.is_none() {
-                &counters.finished
-            } else {
-                &counters.failed
-            });
+            let ended = match error {
+                None => &counters.finished,
+                Some(_) => &counters.failed,
+            };
+            ended.add();
             self.tell(state, error);
         }
         self.complete(outcome);

@@ -15,8 +15,7 @@ use super::{
     services::CallServices,
 };
 use crate::{
-    job::Counters,
-    sandbox::{CallEnd, CallFrame, LogSource, Sandbox, SandboxOptions},
+    sandbox::{CallEnd, CallFrame, Sandbox},
     scheduler::{Execute, Turn},
     store::Value,
     types::{ErrorKind, TaskError},
@@ -148,25 +147,14 @@ pub(crate) async fn sandbox(
         }
     }
     let job = &call.job;
-    let options = SandboxOptions {
-        account: job.account.clone(),
-        memory_limit: call.settings.memory,
-        wasi: job.wasi_for(&call.kind),
-        log: LogSource {
-            task: call.id,
-            name: if matches!(call.kind, Kind::Main) {
-                "".into()
-            } else {
-                call.name.clone()
-            },
-            sender: job.log.lock().clone(),
-        },
-    };
     let services = CallServices::new(call.clone(), turn);
-    let sandbox = job.module.instantiate(services, options).await?;
-    Counters::add(&job.counters.sandboxes);
+    let sandbox = job
+        .module
+        .instantiate(services, call.settings.memory)
+        .await?;
+    job.counters.sandboxes.add();
     if !sandbox.in_pool() {
-        Counters::add(&job.counters.outside_pool);
+        job.counters.outside_pool.add();
     }
     Ok(sandbox)
 }

@@ -17,7 +17,7 @@ use super::{
     tick::{Ticker, TickerHandle},
 };
 use crate::{
-    job::{Counters, JobOptions},
+    job::JobOptions,
     sandbox::{
         self, CacheDir, EngineError, EngineInfo, LoadError, LoadProblem, Sandboxes,
         SandboxesOptions,
@@ -302,7 +302,7 @@ impl Runtime {
             args: Vec::new(),
             parent: None,
         });
-        Counters::add(&state.counters.submitted);
+        state.counters.submitted.add();
         state.registry.insert(id.number(), call.clone());
         let main = call.clone();
         if state.queue.start(|turn| run::drive(call, turn)).is_err() {

@@ -17,7 +17,7 @@ use super::{
     submit::{self, Origin},
 };
 use crate::{
-    sandbox::{HostServices, Tick},
+    sandbox::{HostServices, LogSource, Tick, WasiConfig},
     scheduler::{Stalled, Tenant, Turn, Wait},
     store::{MemFiles, ObjectRef, Resource, Value, Waiting},
     tenant::{self, Account, Charge, OverLimit},
@@ -135,6 +135,28 @@ impl Future for Room<'_> {
 }
 
 impl HostServices for CallServices {
+    fn account(&self) -> &Arc<Account> {
+        &self.sandbox.job.account
+    }
+
+    fn wasi(&self) -> &WasiConfig {
+        self.sandbox.job.wasi_for(&self.sandbox.kind)
+    }
+
+    fn log(&self) -> LogSource {
+        let sandbox = &self.sandbox;
+        let name = match sandbox.kind {
+            Kind::Main => "".into(),
+            _ => sandbox.name.clone(),
+        };
+        let sender = sandbox.job.log.lock().clone();
+        LogSource {
+            task: sandbox.id,
+            name,
+            sender,
+        }
+    }
+
     async fn submit(
         &mut self,
         calls: Vec<CallSpec<Resource>>,

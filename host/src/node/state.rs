@@ -132,8 +132,8 @@ pub(crate) struct JobState {
     pub(crate) module: Module<CallServices>,
     pub(crate) module_name: Arc<str>,
     pub(crate) options: JobOptions,
-    pub(crate) wasi: Arc<WasiConfig>,
-    pub(crate) main_wasi: Arc<WasiConfig>,
+    wasi: WasiConfig,
+    main_wasi: WasiConfig,
     pub(crate) account: Arc<Account>,
     pub(crate) queue: JobQueue<QueuedCall>,
     pub(crate) registry: Registry<Arc<Call>>,
@@ -206,11 +206,11 @@ impl JobState {
             ),
             emitter: Emitter::new(options.events),
             host: node.next_order(),
-            main_wasi: Arc::new(WasiConfig {
+            main_wasi: WasiConfig {
                 inherit_stdin: options.stdin,
                 ..wasi.clone()
-            }),
-            wasi: Arc::new(wasi),
+            },
+            wasi,
             node,
             module,
             module_name,
@@ -446,15 +446,15 @@ impl JobState {
         let counters = &self.counters;
         let queue = self.queue.stats();
         JobStats {
-            submitted: Counters::get(&counters.submitted),
-            finished: Counters::get(&counters.finished),
-            failed: Counters::get(&counters.failed),
-            retried: Counters::get(&counters.retried),
+            submitted: counters.submitted.get(),
+            finished: counters.finished.get(),
+            failed: counters.failed.get(),
+            retried: counters.retried.get(),
             queued: self.account.used(Resource::QueuedCalls),
-            running: Counters::get(&counters.running),
-            actors: Counters::get(&counters.actors),
-            sandboxes: Counters::get(&counters.sandboxes),
-            sandboxes_outside_pool: Counters::get(&counters.outside_pool),
+            running: counters.running.get(),
+            actors: counters.actors.get(),
+            sandboxes: counters.sandboxes.get(),
+            sandboxes_outside_pool: counters.outside_pool.get(),
             object_bytes: self.account.used(Resource::ObjectBytes),
             object_bytes_peak: self.account.peak(Resource::ObjectBytes),
             sandbox_bytes_peak: self.account.peak(Resource::SandboxBytes),
@@ -464,11 +464,11 @@ impl JobState {
     }
 
     /// The WASI configuration of a call.
-    pub(crate) fn wasi_for(&self, kind: &Kind) -> Arc<WasiConfig> {
+    pub(crate) fn wasi_for(&self, kind: &Kind) -> &WasiConfig {
         if matches!(kind, Kind::Main) {
-            self.main_wasi.clone()
+            &self.main_wasi
         } else {
-            self.wasi.clone()
+            &self.wasi
         }
     }
 }

@@ -14,7 +14,7 @@ use super::{
 };
 use crate::{
     actor::{CallerId, Refused},
-    job::{Counters, Lineage},
+    job::Lineage,
     rt::unnest,
     sandbox::{FunctionInfo, Manifest},
     store::{ObjectRef, Resource, Stream, StreamReader, Waitable, Waiting},
@@ -436,7 +436,7 @@ fn taken_name(
 /// Starts a call: it runs when its arguments are there and a slot is free.
 fn start(call: &Arc<Call>) {
     let job = &call.job;
-    Counters::add(&job.counters.submitted);
+    job.counters.submitted.add();
     job.registry.insert(call.number(), call.clone());
     call.tell(CallState::Waiting, None);
     if job.is_closing() {

@@ -10,7 +10,7 @@ use std::{
     num::NonZeroUsize,
     sync::{
         Arc, OnceLock,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU64, Ordering},
     },
 };
 
@@ -28,7 +28,7 @@ use super::{
     fault::MAX_FRAMES,
     hostcall,
     instance::State,
-    module::{self, Inner},
+    module::{self, Inner, Loaded},
     wasi,
 };
 use crate::{
@@ -144,14 +144,27 @@ pub(super) struct Shared<S: HostServices> {
     /// Held while compiling: one module at a time.
     pub(super) compiling: Mutex<()>,
     pub(super) modules: Mutex<FxHashMap<blake3::Hash, std::sync::Weak<Inner<S>>>>,
-    counts: Arc<Counts>,
+    counts: Counts,
 }
 
-#[derive(Debug)]
+/// How many sandboxes live, and how many of them in the pool: in one number, since each that comes or goes changes it.
+#[derive(Debug, Default)]
 struct Counts {
-    free_slots: AtomicU32,
+    /// Those in the pool above [`IN_POOL`], all of them below.
     live: AtomicU64,
     outside: AtomicU64,
+}
+
+const IN_POOL: u64 = 1 << 32;
+
+impl Counts {
+    fn live(&self) -> u64 {
+        self.live.load(Ordering::Relaxed) % IN_POOL
+    }
+
+    fn in_pool(&self) -> u64 {
+        self.live.load(Ordering::Relaxed) / IN_POOL
+    }
 }
 
 /// Makes sandboxes: engines, compiled modules and the pool. A cheap clone of one thing.
@@ -193,12 +206,6 @@ impl<S: HostServices> Sandboxes<S> {
                 ),
             }
         };
-        let slots = if pool.is_some() { options.pool_size } else { 0 };
-        let counts = Counts {
-            free_slots: slots.into(),
-            live: 0.into(),
-            outside: 0.into(),
-        };
         Ok(Self(Arc::new(Shared {
             cache: Cache::open(&options.cache),
             fingerprint: fingerprint(&on_demand.engine),
@@ -208,7 +215,7 @@ impl<S: HostServices> Sandboxes<S> {
             why,
             compiling: Mutex::new(()),
             modules: Mutex::default(),
-            counts: Arc::new(counts),
+            counts: Counts::default(),
         })))
     }
 
@@ -239,11 +246,7 @@ impl<S: HostServices> Sandboxes<S> {
                 Strategy::OnDemand
             },
             why: shared.why.clone(),
-            pool_size: if shared.pool.is_some() {
-                shared.options.pool_size
-            } else {
-                0
-            },
+            pool_size: shared.slots(),
             max_sandboxes: shared.options.max_sandboxes,
             max_module_size: shared.options.max_module_size,
             cache: shared.cache.path().map(|path| path.display().to_string()),
@@ -254,13 +257,14 @@ impl<S: HostServices> Sandboxes<S> {
     /// How many sandboxes live now.
     #[must_use]
     pub fn live(&self) -> u64 {
-        self.0.counts.live.load(Ordering::Relaxed)
+        self.0.counts.live()
     }
 
     /// How many of the pool's slots are free now.
     #[must_use]
     pub fn free_slots(&self) -> u32 {
-        self.0.counts.free_slots.load(Ordering::Relaxed)
+        let taken = u32::try_from(self.0.counts.in_pool()).unwrap_or(u32::MAX);
+        self.0.slots().saturating_sub(taken)
     }
 
     /// How many sandboxes were made outside the pool so far.
@@ -270,68 +274,85 @@ impl<S: HostServices> Sandboxes<S> {
     }
 }
 
-/// The right to one sandbox, in the pool or outside; given back when it is dropped, which must be after the instance.
+impl<S: HostServices> Shared<S> {
+    fn slots(&self) -> u32 {
+        self.pool.as_ref().map_or(0, |_| self.options.pool_size)
+    }
+}
+
+/// The right to one sandbox of a module, in the pool or outside; given back when it is dropped, which must be after the
+/// instance.
 #[derive(Debug)]
-pub(super) struct Permit {
-    counts: Arc<Counts>,
+pub(super) struct Permit<S: HostServices> {
+    pub(super) module: Module<S>,
     pub(super) in_pool: bool,
     _charge: Charge,
 }
 
-impl Permit {
-    /// Takes a slot of the pool if `poolable` and there is one.
-    pub(super) fn take<S: HostServices>(
-        shared: &Shared<S>,
-        account: &Arc<Account>,
-        poolable: bool,
-    ) -> Result<Self, TaskError> {
-        let limit = shared.options.max_sandboxes;
+impl<S: HostServices> Permit<S> {
+    /// Takes a slot of the pool if the module fits there and there is one.
+    pub(super) fn take(module: Module<S>, account: &Account) -> Result<Self, TaskError> {
+        let shared = &module.0.shared;
         let charge = account.charge(Resource::Sandboxes, 1).map_err(|over| {
             TaskError::new(
                 ErrorKind::Limit,
                 format!("{over}: too many calls wait inside each other"),
             )
         })?;
-        let counts = shared.counts.clone();
-        if counts.live.fetch_add(1, Ordering::AcqRel) >= limit {
-            counts.live.fetch_sub(1, Ordering::AcqRel);
-            return Err(TaskError::new(
+        let (limit, slots) = (shared.options.max_sandboxes, u64::from(shared.slots()));
+        let in_pool = |live: u64| module.0.pooled.is_some() && live / IN_POOL < slots;
+        let one_more = |live: u64| {
+            let one = 1 + if in_pool(live) { IN_POOL } else { 0 };
+            (live % IN_POOL < limit).then_some(live + one)
+        };
+        let live = &shared.counts.live;
+        let before = live.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_more);
+        let before = before.map_err(|_| {
+            TaskError::new(
                 ErrorKind::Limit,
                 format!(
                     "{limit} sandboxes live at once, which is the limit: calls wait inside each other too deeply; raise it with `--max-sandboxes` (and the kernel's `vm.max_map_count`)"
                 ),
-            ));
-        }
-        let free = &counts.free_slots;
-        let in_pool = poolable
-            && free
-                .fetch_update(Ordering::AcqRel, Ordering::Relaxed, |n| n.checked_sub(1))
-                .is_ok();
+            )
+        })?;
+        let in_pool = in_pool(before);
         if !in_pool {
-            counts.outside.fetch_add(1, Ordering::Relaxed);
+            shared.counts.outside.fetch_add(1, Ordering::Relaxed);
         }
         Ok(Self {
-            counts,
             in_pool,
             _charge: charge,
+            module,
         })
     }
 
     /// The pool had no slot in spite of the permit; its owner goes outside.
     pub(super) fn leave_pool(&mut self) {
         if std::mem::replace(&mut self.in_pool, false) {
-            self.counts.free_slots.fetch_add(1, Ordering::AcqRel);
-            self.counts.outside.fetch_add(1, Ordering::Relaxed);
+            let counts = &self.module.0.shared.counts;
+            counts.live.fetch_sub(IN_POOL, Ordering::AcqRel);
+            counts.outside.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    /// The module as it is loaded where the sandbox is.
+    pub(super) fn loaded(&self) -> Result<&Loaded<S>, TaskError> {
+        match &self.module.0.pooled {
+            Some(pooled) if self.in_pool => Ok(pooled),
+            _ => self
+                .module
+                .0
+                .outside()
+                .map_err(|e| TaskError::new(ErrorKind::System, e)),
         }
     }
 }
 
-impl Drop for Permit {
+impl<S: HostServices> Drop for Permit<S> {
     fn drop(&mut self) {
-        if self.in_pool {
-            self.counts.free_slots.fetch_add(1, Ordering::AcqRel);
-        }
-        self.counts.live.fetch_sub(1, Ordering::AcqRel);
+        let one = 1 + if self.in_pool { IN_POOL } else { 0 };
+        let counts = &self.module.0.shared.counts;
+        counts.live.fetch_sub(one, Ordering::AcqRel);
     }
 }
 

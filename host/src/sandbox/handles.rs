@@ -5,8 +5,6 @@
 //! could name something of its own sandbox only, never of another. What the table holds is charged to the account in
 //! chunks. Dropping the table gives everything back.
 
-use std::sync::Arc;
-
 use crate::{
     store::{ObjectRef, Resource, StreamRef},
     tenant::{self, Account, Charge, OverLimit},
@@ -58,21 +56,19 @@ pub(super) struct HandleTable {
     places: Vec<Place>,
     free: u32,
     live: usize,
-    account: Arc<Account>,
-    charge: Option<Charge>,
+    charge: Charge,
     charged: usize,
 }
 
 impl HandleTable {
-    pub(super) fn new(account: Arc<Account>) -> Self {
-        Self {
+    pub(super) fn new(account: &Account) -> Result<Self, OverLimit> {
+        Ok(Self {
             places: Vec::new(),
             free: NONE,
             live: 0,
-            account,
-            charge: None,
+            charge: account.charge(tenant::Resource::Handles, 0)?,
             charged: 0,
-        }
+        })
     }
 
     /// How many handles there are.
@@ -93,14 +89,7 @@ impl HandleTable {
         }
         let wanted = wanted.next_multiple_of(CHUNK);
         let more = u64::try_from(wanted - self.charged).expect("at most 2^22 handles");
-        let result = match &mut self.charge {
-            Some(charge) => charge.grow(more),
-            empty => self
-                .account
-                .charge(tenant::Resource::Handles, more)
-                .map(|charge| *empty = Some(charge)),
-        };
-        result.map_err(HandleError::Over)?;
+        self.charge.grow(more).map_err(HandleError::Over)?;
         self.charged = wanted;
         Ok(())
     }
@@ -176,11 +165,10 @@ impl HandleTable {
         self.free = index;
         self.live -= 1;
         // Kept with some slack, so that a loop around a chunk's edge does not charge each time.
-        if self.charged - self.live > 4 * CHUNK
-            && let Some(charge) = &mut self.charge
-        {
+        if self.charged - self.live > 4 * CHUNK {
             let keep = (self.live + CHUNK).next_multiple_of(CHUNK);
-            charge.shrink(u64::try_from(self.charged - keep).expect("at most 2^22 handles"));
+            self.charge
+                .shrink(u64::try_from(self.charged - keep).expect("at most 2^22 handles"));
             self.charged = keep;
         }
         Some(resource)

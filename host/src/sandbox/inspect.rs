@@ -20,6 +20,8 @@ use super::{
 
 const PAGE: u64 = 65_536;
 /// More imports or exports are refused: the description of each takes more memory than the module itself.
+/// What a reactor runs first in each sandbox.
+pub(super) const INITIALIZE: &str = "_initialize";
 const MAX_IMPORTS: usize = 1_000;
 const MAX_EXPORTS: usize = 50_000;
 /// Types of more parameters and results are not spelled out.
@@ -203,6 +205,8 @@ pub(super) struct Scan {
     imports: Vec<ImportInfo>,
     bad_imports: Vec<String>,
     exports: Vec<ExportInfo>,
+    /// Exported functions by their names.
+    exported: rustc_hash::FxHashMap<String, u32>,
     manifest_text: Option<Vec<u8>>,
     code_size: usize,
     data_size: usize,
@@ -360,6 +364,7 @@ impl Scan {
     fn export(&mut self, name: &str, kind: ExternalKind, index: u32) {
         let ty = match kind {
             ExternalKind::Func | ExternalKind::FuncExact => {
+                self.exported.insert(name.to_owned(), index);
                 let ty = usize::try_from(index)
                     .ok()
                     .and_then(|at| self.functions.get(at))
@@ -429,6 +434,11 @@ impl Scan {
             .iter()
             .map(|e| (e.name.as_str(), e.ty.as_str()))
             .collect();
+        if let Some(ty) = known.get(INITIALIZE).filter(|ty| **ty != "() -> ()") {
+            return Err(unsupported(format!(
+                "its export `{INITIALIZE}` is `{ty}` and must be `() -> ()`"
+            )));
+        }
         for name in manifest.exports() {
             let message = match known.get(&**name) {
                 Some(&"() -> ()") => continue,
@@ -449,6 +459,23 @@ impl Scan {
             return Err(LoadProblem::Manifest { line: 0, message });
         }
         Ok(())
+    }
+
+    /// The index of an exported function, and that of its type.
+    pub(super) fn exported_function(&self, name: &str) -> Option<(u32, u32)> {
+        let index = *self.exported.get(name)?;
+        let ty = self.functions.get(usize::try_from(index).ok()?)?;
+        Some((index, *ty))
+    }
+
+    /// The names of its exports.
+    pub(super) fn export_names(&self) -> impl Iterator<Item = &str> {
+        self.exports.iter().map(|export| export.name.as_str())
+    }
+
+    /// How many functions it has, imported ones included.
+    pub(super) fn function_count(&self) -> u32 {
+        u32::try_from(self.functions.len()).unwrap_or(u32::MAX)
     }
 
     /// Checks that there is what host functions need.

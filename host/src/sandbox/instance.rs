@@ -6,12 +6,12 @@
 //! Invariants: one call at a time; a sandbox is dead from the start of a call until that call has come back in order, so
 //! a call that was dropped half-way, trapped or exited leaves a dead one, which runs nothing any more.
 
-use std::{fmt, future::Future, sync::Arc};
+use std::{fmt, future::Future};
 
 use wasmtime::{Memory, ModuleExport, Store, UpdateDeadline};
 
 use super::{
-    FunctionInfo, HostServices, LogSource, Module, Tick, WasiConfig,
+    FunctionInfo, HostServices, Module, Tick,
     engine::Permit,
     fault::{Exit, explain},
     handles::HandleTable,
@@ -23,22 +23,9 @@ use super::{
 };
 use crate::{
     store::Value,
-    tenant::Account,
+    tenant::OverLimit,
     types::{ErrorKind, TaskError},
 };
-
-/// What one sandbox gets.
-#[derive(Debug, Clone)]
-pub struct SandboxOptions {
-    /// Who pays.
-    pub account: Arc<Account>,
-    /// Limit of all its memories and tables together, in bytes.
-    pub memory_limit: u64,
-    /// What it gets through WASI.
-    pub wasi: Arc<WasiConfig>,
-    /// Where its output goes.
-    pub log: LogSource,
-}
 
 /// One call's arguments and what is expected of it.
 #[derive(Debug, Clone, Default)]
@@ -123,15 +110,16 @@ pub struct Sandbox<S: HostServices> {
     // Dropped in this order: the instance first, then its place.
     store: Store<State<S>>,
     instance: wasmtime::Instance,
+    /// `_initialize` has not run: it is part of the first call.
+    fresh: bool,
     dead: bool,
-    module: Module<S>,
-    permit: Permit,
+    permit: Permit<S>,
 }
 
 impl<S: HostServices> fmt::Debug for Sandbox<S> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Sandbox")
-            .field("module", &self.module)
+            .field("module", &self.permit.module)
             .field("dead", &self.dead)
             .field("in_pool", &self.permit.in_pool)
             .finish_non_exhaustive()
@@ -139,7 +127,8 @@ impl<S: HostServices> fmt::Debug for Sandbox<S> {
 }
 
 impl<S: HostServices> Module<S> {
-    /// Makes a fresh sandbox and runs its start function and `_initialize`.
+    /// Makes a fresh sandbox, whose memories and tables may have `memory_limit` bytes together, and runs its start
+    /// function.
     ///
     /// Dropping the future gives everything back.
     ///
@@ -148,59 +137,49 @@ impl<S: HostServices> Module<S> {
     pub fn instantiate(
         &self,
         services: S,
-        options: SandboxOptions,
+        memory_limit: u64,
     ) -> impl Future<Output = Result<Sandbox<S>, TaskError>> + Send + 'static {
-        make(self.clone(), services, options)
+        make(self.clone(), services, memory_limit)
     }
 }
 
 async fn make<S: HostServices>(
     module: Module<S>,
     services: S,
-    options: SandboxOptions,
+    memory_limit: u64,
 ) -> Result<Sandbox<S>, TaskError> {
-    let inner = &module.0;
-    if inner.initial_bytes > options.memory_limit {
-        return Err(starts_too_big(inner.initial_bytes, options.memory_limit));
+    if module.0.initial_bytes > memory_limit {
+        return Err(starts_too_big(module.0.initial_bytes, memory_limit));
     }
-    let mut permit = Permit::take(&inner.shared, &options.account, inner.pooled.is_some())?;
-    let limits = MemoryLimits::new(options.memory_limit, &options.account)
-        .map_err(|over| TaskError::new(ErrorKind::MemoryLimit, over.to_string()))?;
+    let over = |over: OverLimit| TaskError::new(ErrorKind::MemoryLimit, over.to_string());
+    let account = services.account();
+    let limits = MemoryLimits::new(memory_limit, account).map_err(over)?;
+    let handles = HandleTable::new(account).map_err(over)?;
+    let mut permit = Permit::take(module, account)?;
     let state = State {
         services,
         limits,
-        handles: HandleTable::new(options.account),
+        handles,
         memory: None,
         call: Call::default(),
         last_error: LastError::default(),
-        output: Output::new(options.log),
-        wasi: Wasi::new(options.wasi),
+        output: Output::new(),
+        wasi: Wasi::default(),
     };
-    let (store, instance) = place(&module, state, &mut permit).await?;
+    let (store, instance) = place(state, &mut permit).await?;
     let mut sandbox = Sandbox {
         store,
         instance,
+        fresh: true,
         dead: false,
-        module,
         permit,
     };
-    let loaded = sandbox.loaded()?;
-    let (memory, initialize) = (loaded.memory, loaded.initialize);
-    if let Some(export) = memory {
+    let loaded = sandbox.permit.loaded()?;
+    if let Some(export) = &loaded.memory {
         let memory = sandbox
             .instance
-            .get_module_export(&mut sandbox.store, &export);
+            .get_module_export(&mut sandbox.store, export);
         sandbox.store.data_mut().memory = memory.and_then(wasmtime::Extern::into_memory);
-    }
-    if let Some(initialize) = initialize.filter(|_| !sandbox.module.is_command()) {
-        let end = sandbox.run(initialize, CallFrame::default()).await;
-        end.outcome?;
-        if end.dead {
-            return Err(TaskError::new(
-                ErrorKind::Trap,
-                "the guest exited in `_initialize`",
-            ));
-        }
     }
     Ok(sandbox)
 }
@@ -218,11 +197,10 @@ fn starts_too_big(bytes: u64, limit: u64) -> TaskError {
 
 /// Instantiates in the pool if the permit says so, else, or when the pool is full all the same, outside.
 async fn place<S: HostServices>(
-    module: &Module<S>,
     mut state: State<S>,
-    permit: &mut Permit,
+    permit: &mut Permit<S>,
 ) -> Result<(Store<State<S>>, wasmtime::Instance), TaskError> {
-    if let Some(pooled) = module.0.pooled.as_ref().filter(|_| permit.in_pool) {
+    if let Some(pooled) = permit.module.0.pooled.as_ref().filter(|_| permit.in_pool) {
         let mut store = new_store(pooled, state);
         match pooled.pre.instantiate_async(&mut store).await {
             Ok(instance) => return Ok((store, instance)),
@@ -233,10 +211,7 @@ async fn place<S: HostServices>(
             Err(e) => return Err(start_failed(store, e).await),
         }
     }
-    let outside = module
-        .0
-        .outside()
-        .map_err(|e| TaskError::new(ErrorKind::System, e))?;
+    let outside = permit.loaded()?;
     let mut store = new_store(outside, state);
     match outside.pre.instantiate_async(&mut store).await {
         Ok(instance) => Ok((store, instance)),
@@ -343,45 +318,31 @@ impl<S: HostServices> State<S> {
 }
 
 impl<S: HostServices> Sandbox<S> {
-    fn loaded(&self) -> Result<&Loaded<S>, TaskError> {
-        match &self.module.0.pooled {
-            Some(pooled) if self.permit.in_pool => Ok(pooled),
-            _ => self
-                .module
-                .0
-                .outside()
-                .map_err(|e| TaskError::new(ErrorKind::System, e)),
-        }
-    }
-
     /// Runs a function of the module's manifest.
     ///
     /// The results of a streaming call come through [`HostServices::yield_item`]. Dropping the future ends the call at
     /// once and leaves a dead sandbox.
     pub async fn call(&mut self, function: &FunctionInfo, frame: CallFrame) -> CallEnd {
-        let export = match self.loaded() {
-            Ok(loaded) => loaded.exports.get(function.export).copied(),
-            Err(error) => {
-                return CallEnd {
-                    outcome: Err(error),
-                    exit_code: None,
-                    dead: true,
-                };
-            }
+        let export = self.permit.loaded().map(|loaded| {
+            let exports = if self.fresh {
+                &loaded.entries
+            } else {
+                &loaded.exports
+            };
+            exports.get(function.export).copied()
+        });
+        let error = match export {
+            Ok(Some(export)) => return self.run(export, frame).await,
+            Ok(None) => TaskError::new(
+                ErrorKind::NotFound,
+                format!("`{}` is not in this module", function.name),
+            ),
+            Err(error) => error,
         };
-        match export {
-            Some(export) => self.run(export, frame).await,
-            None => {
-                let error = TaskError::new(
-                    ErrorKind::NotFound,
-                    format!("`{}` is not in this module", function.name),
-                );
-                CallEnd {
-                    outcome: Err(error),
-                    exit_code: None,
-                    dead: self.dead,
-                }
-            }
+        CallEnd {
+            outcome: Err(error),
+            exit_code: None,
+            dead: self.dead,
         }
     }
 
@@ -398,6 +359,7 @@ impl<S: HostServices> Sandbox<S> {
             };
         }
         self.dead = true;
+        self.fresh = false;
         self.store.set_epoch_deadline(1);
         self.store.data_mut().begin(frame);
         let result = self.invoke(export).await;
@@ -454,6 +416,6 @@ impl<S: HostServices> Sandbox<S> {
     /// The module it runs.
     #[must_use]
     pub fn module(&self) -> &Module<S> {
-        &self.module
+        &self.permit.module
     }
 }

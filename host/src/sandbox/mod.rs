@@ -13,6 +13,7 @@
 
 mod cache;
 mod engine;
+mod entry;
 mod fault;
 mod handles;
 mod hostcall;
@@ -30,7 +31,7 @@ mod wasi;
 pub use cache::CacheDir;
 pub use engine::{EngineError, EngineInfo, Sandboxes, SandboxesOptions, Strategy, max_sandboxes};
 pub use inspect::{ExportInfo, ImportInfo, MemoryInfo, ModuleInfo, inspect};
-pub use instance::{CallEnd, CallFrame, Sandbox, SandboxOptions};
+pub use instance::{CallEnd, CallFrame, Sandbox};
 pub use load_error::{LoadError, LoadProblem};
 pub use manifest::{ActorInfo, FunctionInfo, Manifest, ParamInfo};
 pub use module::Module;

@@ -10,6 +10,7 @@ use wasmtime::{InstancePre, ModuleExport};
 use super::{
     HostServices, LoadProblem, Manifest,
     engine::{Host, Lazy, Shared, TABLE_ELEMENTS},
+    entry::Entries,
     inspect::{Scan, binary},
     instance::State,
     precompiled::Artifact,
@@ -20,9 +21,10 @@ pub(super) struct Loaded<S: HostServices> {
     module: wasmtime::Module,
     pub(super) pre: InstancePre<State<S>>,
     pub(super) memory: Option<ModuleExport>,
-    pub(super) initialize: Option<ModuleExport>,
     /// The manifest's exports, by their index there.
     pub(super) exports: Vec<ModuleExport>,
+    /// The same for a sandbox in which nothing has run yet.
+    pub(super) entries: Vec<ModuleExport>,
 }
 
 pub(super) struct Inner<S: HostServices> {
@@ -33,6 +35,7 @@ pub(super) struct Inner<S: HostServices> {
     is_command: bool,
     /// Bytes of memory and tables that each sandbox starts with.
     pub(super) initial_bytes: u64,
+    entries: Option<Entries>,
     /// `None` when there is no pool, or the module doesn't fit into its slots.
     pub(super) pooled: Option<Loaded<S>>,
     outside: Lazy<Loaded<S>>,
@@ -100,7 +103,9 @@ impl<S: HostServices> Inner<S> {
         let loaded = self.outside.get_or_init(|| {
             let pooled = self.pooled.as_ref().ok_or("the module is loaded nowhere")?;
             let artifact = Artifact::of(&pooled.module).map_err(|e| format!("{e:#}"))?;
-            load(&self.shared.on_demand, &artifact, &self.manifest).map_err(|e| format!("{e:#}"))
+            let entries = self.entries.as_ref();
+            load(&self.shared.on_demand, &artifact, &self.manifest, entries)
+                .map_err(|e| format!("{e:#}"))
         });
         loaded.as_ref().map_err(Clone::clone)
     }
@@ -164,12 +169,20 @@ fn build<S: HostServices>(
         .pool
         .as_ref()
         .filter(|_| scan.table_most <= TABLE_ELEMENTS as u64);
-    let place = |artifact: &Artifact| place(pool, &shared.on_demand, artifact, &manifest);
+    let entries = Entries::of(scan);
+    let place = |artifact: &Artifact| {
+        let from = |host| load(host, artifact, &manifest, entries.as_ref());
+        place(pool.map(from), || from(&shared.on_demand))
+    };
     let from_cache = cached.as_ref().and_then(|artifact| place(artifact).ok());
     let (pooled, outside) = match from_cache {
         Some(placed) => placed,
         None => {
-            let artifact = Artifact::compile(&shared.on_demand.engine, wasm).map_err(failed)?;
+            let wasm = match &entries {
+                Some(entries) => entries.add(wasm, manifest.exports(), scan)?,
+                None => wasm.into(),
+            };
+            let artifact = Artifact::compile(&shared.on_demand.engine, &wasm).map_err(failed)?;
             shared.cache.write(&key, &artifact);
             place(&artifact).map_err(failed)?
         }
@@ -184,6 +197,7 @@ fn build<S: HostServices>(
             .map_or(0, |memory| memory.initial)
             .saturating_add(scan.table_bytes),
         manifest,
+        entries,
         pooled,
         outside,
     }))
@@ -191,42 +205,47 @@ fn build<S: HostServices>(
 
 type Placed<S> = (Option<Loaded<S>>, Lazy<Loaded<S>>);
 
-/// Loads into the pool's engine, or into the other one when there is no pool or the module doesn't fit into a slot.
+/// Loaded into the pool's engine, or into the other one when there is no pool or the module doesn't fit into a slot.
 fn place<S: HostServices>(
-    pool: Option<&Host<S>>,
-    on_demand: &Host<S>,
-    artifact: &Artifact,
-    manifest: &Manifest,
+    pooled: Option<wasmtime::Result<Loaded<S>>>,
+    outside: impl FnOnce() -> wasmtime::Result<Loaded<S>>,
 ) -> wasmtime::Result<Placed<S>> {
-    if let Some(pool) = pool
-        && let Ok(loaded) = load(pool, artifact, manifest)
-    {
-        return Ok((Some(loaded), Lazy::new()));
+    match pooled {
+        Some(Ok(loaded)) => Ok((Some(loaded), Lazy::new())),
+        _ => Ok((None, Lazy::from(Ok(outside()?)))),
     }
-    Ok((None, Lazy::from(Ok(load(on_demand, artifact, manifest)?))))
 }
 
 fn load<S: HostServices>(
     host: &Host<S>,
     artifact: &Artifact,
     manifest: &Manifest,
+    entries: Option<&Entries>,
 ) -> wasmtime::Result<Loaded<S>> {
     let module = artifact.load(&host.engine)?;
     let pre = host.linker.instantiate_pre(&module)?;
-    let export = |name: &str| module.get_export_index(name);
-    let exports = manifest.exports().iter().map(|name| {
-        export(name).ok_or_else(|| wasmtime::Error::msg(format!("the export `{name}` is missing")))
-    });
+    let export = |name: &str| {
+        let missing = || wasmtime::Error::msg(format!("the export `{name}` is missing"));
+        module.get_export_index(name).ok_or_else(missing)
+    };
+    let names = manifest.exports().iter();
+    let exports = names.clone().map(|name| export(name));
     let exports = exports.collect::<wasmtime::Result<Vec<_>>>()?;
+    let entries = match entries {
+        None => exports.clone(),
+        Some(entries) => names
+            .map(|name| export(&entries.name(name)))
+            .collect::<wasmtime::Result<_>>()?,
+    };
     let is_memory = matches!(
         module.get_export("memory"),
         Some(wasmtime::ExternType::Memory(_))
     );
-    let memory = export("memory").filter(|_| is_memory);
+    let memory = export("memory").ok().filter(|_| is_memory);
     Ok(Loaded {
         memory,
-        initialize: export("_initialize"),
         exports,
+        entries,
         pre,
         module,
     })

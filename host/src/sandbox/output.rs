@@ -42,14 +42,15 @@ struct Partial {
 
 #[derive(Debug)]
 pub(super) struct Output {
-    source: LogSource,
+    /// Known from the first write on.
+    source: Option<LogSource>,
     partial: [Partial; 2],
     lines: VecDeque<LogLine>,
     bytes: usize,
 }
 
 impl Output {
-    pub(super) fn new(source: LogSource) -> Self {
+    pub(super) fn new() -> Self {
         let partial = |stream| Partial {
             stream,
             text: BytesMut::new(),
@@ -57,7 +58,7 @@ impl Output {
         };
         let partial = [partial(LogStream::Stdout), partial(LogStream::Stderr)];
         Self {
-            source,
+            source: None,
             partial,
             lines: VecDeque::new(),
             bytes: 0,
@@ -66,9 +67,14 @@ impl Output {
 
     /// Takes a write, or its beginning when it has very many lines, and gives how many bytes it took;
     /// [`must_flush`](Self::must_flush) then tells whether the guest has to wait.
-    pub(super) fn write(&mut self, stream: LogStream, text: &[u8]) -> usize {
+    pub(super) fn write(
+        &mut self,
+        stream: LogStream,
+        text: &[u8],
+        source: impl FnOnce() -> LogSource,
+    ) -> usize {
         let whole = text.len();
-        if self.source.sender.is_closed() {
+        if self.source.get_or_insert_with(source).sender.is_closed() {
             return whole;
         }
         let mut text = text;
@@ -95,13 +101,13 @@ impl Output {
     /// Moves an unfinished line to the collected ones.
     fn take(&mut self, stream: LogStream) {
         let partial = &mut self.partial[usize::from(stream == LogStream::Stderr)];
-        if partial.text.is_empty() {
+        let Some(source) = self.source.as_ref().filter(|_| !partial.text.is_empty()) else {
             return;
-        }
+        };
         let text = partial.text.split().freeze();
         let starts_line = std::mem::replace(&mut partial.starts_line, text.ends_with(b"\n"));
         self.bytes += text.len();
-        let (task, name) = (self.source.task, self.source.name.clone());
+        let (task, name) = (source.task, source.name.clone());
         self.lines.push_back(LogLine {
             task,
             name,
@@ -118,9 +124,10 @@ impl Output {
 
     /// Sends what there is room for.
     pub(super) fn try_flush(&mut self) {
+        let Some(source) = &self.source else { return };
         while let Some(line) = self.lines.pop_front() {
             let length = line.text.len();
-            if let Err(TrySendError::Full(line)) = self.source.sender.try_send(line) {
+            if let Err(TrySendError::Full(line)) = source.sender.try_send(line) {
                 self.lines.push_front(line);
                 return;
             }
@@ -131,8 +138,8 @@ impl Output {
     /// Sends all complete lines; waits for room.
     pub(super) async fn flush(&mut self) {
         self.try_flush();
-        while !self.lines.is_empty() {
-            let Ok(permit) = self.source.sender.reserve().await else {
+        while let Some(source) = self.source.as_ref().filter(|_| !self.lines.is_empty()) {
+            let Ok(permit) = source.sender.reserve().await else {
                 self.lines.clear();
                 break;
             };

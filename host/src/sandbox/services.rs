@@ -3,13 +3,14 @@
 //! Host functions only decode, call one of these and encode the answer. The node implements it for real calls; the
 //! tests of this module implement it without a scheduler.
 
-use std::{future::Future, time::Duration};
+use std::{future::Future, sync::Arc, time::Duration};
 
 use wrun_abi::StopMode;
 
+use super::{LogSource, WasiConfig};
 use crate::{
     store::{MemFiles, ObjectRef, Resource, Value, Waiting},
-    tenant::Charge,
+    tenant::{Account, Charge},
     types::{CallSpec, TaskError},
 };
 
@@ -26,6 +27,15 @@ pub enum Tick {
 ///
 /// Each future may suspend the guest; dropping one (the call was cancelled) leaves nothing half done.
 pub trait HostServices: Send + Sized + 'static {
+    /// Who pays for the sandbox.
+    fn account(&self) -> &Arc<Account>;
+
+    /// What it gets through WASI.
+    fn wasi(&self) -> &WasiConfig;
+
+    /// Where its output goes; asked for when it prints for the first time.
+    fn log(&self) -> LogSource;
+
     /// Submits calls, all or none, and gives what their handles name, call by call; may wait for queue room. More
     /// than `room` handles are an error, and nothing is submitted then.
     fn submit(

@@ -6,7 +6,7 @@
 //!
 //! A directory that can't be opened any more is missing in the guest, and the call's end tells (`Wasi::take_problem`).
 
-use std::{sync::Arc, time::Duration};
+use std::time::Duration;
 
 use wasmtime::{Caller, Linker};
 use wasmtime_wasi::{
@@ -77,8 +77,8 @@ fn cannot_open(dir: &DirGrant, why: &dyn std::fmt::Display) -> String {
 }
 
 /// A sandbox's WASI state.
+#[derive(Default)]
 pub(super) struct Wasi {
-    config: Arc<WasiConfig>,
     context: Option<Box<WasiP1Ctx>>,
     /// Standard output and error were closed or replaced by the guest: descriptors 1 and 2 are Wasmtime's.
     moved: [bool; 2],
@@ -86,17 +86,8 @@ pub(super) struct Wasi {
 }
 
 impl Wasi {
-    pub(super) fn new(config: Arc<WasiConfig>) -> Self {
-        Self {
-            config,
-            context: None,
-            moved: [false; 2],
-            problem: None,
-        }
-    }
-
-    fn context(&mut self) -> &mut WasiP1Ctx {
-        let (config, problem) = (&self.config, &mut self.problem);
+    fn context(&mut self, config: &WasiConfig) -> &mut WasiP1Ctx {
+        let problem = &mut self.problem;
         let context = self
             .context
             .get_or_insert_with(|| Box::new(build(config, problem)));
@@ -124,6 +115,12 @@ impl Wasi {
             2 => self.moved[1] = true,
             _ => {}
         }
+    }
+}
+
+impl<S: HostServices> State<S> {
+    fn context(&mut self) -> &mut WasiP1Ctx {
+        self.wasi.context(self.services.wasi())
     }
 }
 
@@ -155,7 +152,7 @@ fn build(config: &WasiConfig, problem: &mut Option<String>) -> WasiP1Ctx {
 pub(super) fn add_to_linker<S: HostServices>(
     linker: &mut Linker<State<S>>,
 ) -> wasmtime::Result<()> {
-    add_to_linker_async(linker, |state: &mut State<S>| state.wasi.context())?;
+    add_to_linker_async(linker, State::context)?;
     linker.allow_shadowing(true);
     add_files(linker)?;
     linker.func_wrap_async(
@@ -275,7 +272,7 @@ fn print<S: HostServices>(
         let buffer = range(memory, NAME, ptr, len)?;
         let taken = len.min(MAX_IO - written);
         let end = buffer.start + usize::try_from(taken).expect("64-bit host");
-        let done = small(state.output.write(stream, &memory[buffer.start..end]));
+        let done = small(print_to(state, stream, &memory[buffer.start..end]));
         written += done;
         if done < len {
             break;
@@ -284,6 +281,11 @@ fn print<S: HostServices>(
     let out = range(memory, NAME, out, 4)?;
     memory[out].copy_from_slice(&written.to_le_bytes());
     Ok(SUCCESS)
+}
+
+fn print_to<S: HostServices>(state: &mut State<S>, stream: LogStream, text: &[u8]) -> usize {
+    let services = &state.services;
+    state.output.write(stream, text, || services.log())
 }
 
 #[derive(Clone, Copy)]
@@ -362,7 +364,7 @@ async fn transfer<S: HostServices>(
     // Wasmtime uses the first buffer that is not empty, and so does this.
     let first = vectors.into_iter().find(|(_, len)| *len > 0);
     let Some((ptr, len)) = first.filter(|(_, len)| *len > MAX_IO) else {
-        return what.run(state.wasi.context(), memory, &transfer).await;
+        return what.run(state.context(), memory, &transfer).await;
     };
     let buffer = range(memory, what.name(), ptr, len)?;
     let size = usize::try_from(MAX_IO).expect("64-bit host");
@@ -381,7 +383,7 @@ async fn transfer<S: HostServices>(
         n: 1,
         out: 8,
     };
-    let errno = what.run(state.wasi.context(), &mut scratch, &inner).await?;
+    let errno = what.run(state.context(), &mut scratch, &inner).await?;
     if errno == SUCCESS {
         let done = read_u32(&scratch, what.name(), 8)?;
         let bytes = usize::try_from(done).expect("64-bit host").min(size);
@@ -400,7 +402,7 @@ async fn fd_close<S: HostServices>(
 ) -> wasmtime::Result<i32> {
     let (memory, state) = memory_and_state(&mut caller, "fd_close")?;
     state.wasi.forget_output(fd);
-    wasi::fd_close(state.wasi.context(), &mut GuestMemory::Unshared(memory), fd).await
+    wasi::fd_close(state.context(), &mut GuestMemory::Unshared(memory), fd).await
 }
 
 async fn fd_renumber<S: HostServices>(
@@ -414,7 +416,7 @@ async fn fd_renumber<S: HostServices>(
         return Ok(if from == to { SUCCESS } else { ENOTSUP });
     }
     let errno = wasi::fd_renumber(
-        state.wasi.context(),
+        state.context(),
         &mut GuestMemory::Unshared(memory),
         from,
         to,
@@ -439,7 +441,7 @@ async fn poll_oneoff<S: HostServices>(
     if n != 1 {
         let memory = &mut GuestMemory::Unshared(memory);
         return wasi::poll_oneoff(
-            state.wasi.context(),
+            state.context(),
             memory,
             raw(subs),
             raw(events),
@@ -456,7 +458,7 @@ async fn poll_oneoff<S: HostServices>(
     if !relative_clock {
         let memory = &mut GuestMemory::Unshared(memory);
         return wasi::poll_oneoff(
-            state.wasi.context(),
+            state.context(),
             memory,
             raw(subs),
             raw(events),
@@ -490,7 +492,7 @@ fn random_get<S: HostServices>(
     }
     if len > FEW_RANDOM {
         let memory = &mut GuestMemory::Unshared(memory);
-        return wasi::random_get(state.wasi.context(), memory, raw(ptr), raw(len));
+        return wasi::random_get(state.context(), memory, raw(ptr), raw(len));
     }
     for chunk in memory[at].chunks_mut(8) {
         let random = crate::rt::random::u64().to_le_bytes();

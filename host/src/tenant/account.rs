@@ -2,14 +2,17 @@
 
 use std::{
     sync::{
-        Arc,
+        Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
     task::Waker,
 };
 
+use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 use thiserror::Error;
+
+use crate::rt::shard;
 
 /// What can be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -122,58 +125,102 @@ struct Meter {
 }
 
 /// Counts what is held against limits.
+///
+/// Each thread charges a [`Shard`] of its own, which has room that was counted in the whole chain beforehand: so workers
+/// that charge and give back all the time don't fight for one counter.
 #[derive(Debug)]
 pub struct Account {
+    core: Arc<Core>,
+    shards: Box<[Arc<CachePadded<Shard>>]>,
+}
+
+/// The counters that the threads share.
+#[derive(Debug)]
+struct Core {
     name: Arc<str>,
     limits: Limits,
+    /// How much a shard gets at once beyond what it was asked for; nothing where a limit is near.
+    batches: [u64; KINDS],
     meters: [Meter; KINDS],
     room: Mutex<Vec<(Resource, Waker)>>,
-    parent: Option<Arc<Account>>,
+    parent: Option<Arc<Self>>,
+    children: Mutex<Vec<Weak<Self>>>,
+    shards: OnceLock<Vec<Weak<CachePadded<Shard>>>>,
+}
+
+/// Some threads' part of an account. What it has to spare goes back when somebody waits for room, when a charge does
+/// not fit, and with its last charge.
+#[derive(Debug)]
+struct Shard {
+    core: Arc<Core>,
+    /// Counted as held, and held by nobody.
+    spare: [AtomicU64; KINDS],
 }
 
 impl Account {
     /// An account of its own, or below `parent`, where each of its charges counts too.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, limits: Limits, parent: Option<Arc<Self>>) -> Arc<Self> {
-        let room = Mutex::default();
-        Arc::new(Self {
+        let parent = parent.map(|parent| parent.core.clone());
+        let core = Arc::new(Core {
             name: name.into(),
+            batches: batches(&limits, parent.as_deref()),
             limits,
             meters: Default::default(),
-            room,
+            room: Mutex::default(),
             parent,
-        })
+            children: Mutex::default(),
+            shards: OnceLock::new(),
+        });
+        if let Some(parent) = &core.parent {
+            let mut children = parent.children.lock();
+            children.retain(|child| child.strong_count() > 0);
+            children.push(Arc::downgrade(&core));
+        }
+        let shard = |_| {
+            Arc::new(CachePadded::new(Shard {
+                core: core.clone(),
+                spare: Default::default(),
+            }))
+        };
+        let shards: Box<[_]> = (0..shard::count()).map(shard).collect();
+        let weak = shards.iter().map(Arc::downgrade).collect();
+        core.shards.set(weak).expect("set once");
+        Arc::new(Self { core, shards })
     }
 
     /// What it may hold.
     #[must_use]
     pub fn limits(&self) -> &Limits {
-        &self.limits
+        &self.core.limits
     }
 
     /// How much it holds.
     #[must_use]
     pub fn used(&self, resource: Resource) -> u64 {
-        self.meters[resource as usize].used.load(Ordering::Relaxed)
+        let used = self.core.meters[resource as usize]
+            .used
+            .load(Ordering::Relaxed);
+        used.saturating_sub(self.core.spare(resource))
     }
 
-    /// How much it held at the highest.
+    /// How much it held at the highest, what threads had to spare included.
     #[must_use]
     pub fn peak(&self, resource: Resource) -> u64 {
-        self.meters[resource as usize].peak.load(Ordering::Relaxed)
+        self.core.meters[resource as usize]
+            .peak
+            .load(Ordering::Relaxed)
     }
 
     /// Holds `n` of `resource` until the charge is dropped.
     ///
     /// # Errors
     /// [`OverLimit`] names the first limit in the way, this account's or one above it; nothing is held then.
-    pub fn charge(self: &Arc<Self>, resource: Resource, n: u64) -> Result<Charge, OverLimit> {
-        self.add(resource, n, 0)?;
-        Ok(Charge {
-            account: self.clone(),
-            resource,
-            n,
-        })
+    pub fn charge(&self, resource: Resource, n: u64) -> Result<Charge, OverLimit> {
+        let shard = &self.shards[shard::current() % self.shards.len()];
+        shard.add(resource, n)?;
+        let shard = shard.clone();
+        Ok(Charge { shard, resource, n })
     }
 
     /// As [`charge`](Self::charge), but up to an eighth over the limits: the reserve that lets one caller over when
@@ -181,26 +228,164 @@ impl Account {
     ///
     /// # Errors
     /// [`OverLimit`] when the reserve is used up too.
-    pub fn charge_reserve(
-        self: &Arc<Self>,
-        resource: Resource,
-        n: u64,
-    ) -> Result<Charge, OverLimit> {
-        self.add(resource, n, 8)?;
-        Ok(Charge {
-            account: self.clone(),
-            resource,
-            n,
-        })
+    pub fn charge_reserve(&self, resource: Resource, n: u64) -> Result<Charge, OverLimit> {
+        self.core.add(resource, n, 8)?;
+        let shard = self.shards[shard::current() % self.shards.len()].clone();
+        Ok(Charge { shard, resource, n })
+    }
+
+    /// Wakes `waker` once when some of `resource` was given back here or in an account above. Try to charge again
+    /// after this call and before waiting: what was given back before it wakes nobody.
+    pub fn on_room(&self, resource: Resource, waker: &Waker) {
+        self.core.on_room(resource, waker);
+    }
+
+    /// What is held now, for tests and reports: each resource of which anything is held.
+    pub fn held(&self) -> impl Iterator<Item = (Resource, u64)> + '_ {
+        Resource::ALL
+            .into_iter()
+            .map(|r| (r, self.used(r)))
+            .filter(|(_, n)| *n > 0)
+    }
+}
+
+/// How much a shard takes at once: little beside every limit of the chain.
+fn batches(limits: &Limits, parent: Option<&Core>) -> [u64; KINDS] {
+    Resource::ALL.map(|resource| {
+        let above = parent.map_or(u64::MAX, |parent| parent.batches[resource as usize]);
+        let most: u64 = match resource {
+            Resource::SandboxBytes => 1 << 20,
+            Resource::Sandboxes => 8,
+            Resource::ObjectBytes => 64 << 10,
+            Resource::QueuedCalls => 64,
+            Resource::QueuedBytes => 64 << 10,
+            Resource::Handles => 256,
+            Resource::Actors | Resource::LogBytes => 0,
+        };
+        most.min(limits.get(resource) >> 12).min(above)
+    })
+}
+
+impl Shard {
+    /// Takes from what is spare, or from the chain, and then some to spare.
+    fn add(&self, resource: Resource, n: u64) -> Result<(), OverLimit> {
+        let (core, batch) = (&self.core, self.core.batches[resource as usize]);
+        if n > batch {
+            return core.add_or_reclaim(resource, n);
+        }
+        let spare = &self.spare[resource as usize];
+        let take = |spare: u64| spare.checked_sub(n);
+        if spare
+            .fetch_update(Ordering::SeqCst, Ordering::Relaxed, take)
+            .is_ok()
+        {
+            return Ok(());
+        }
+        if !core.is_awaited(resource) && core.add(resource, n + batch, 0).is_ok() {
+            self.give(resource, batch);
+            return Ok(());
+        }
+        core.add_or_reclaim(resource, n)
+    }
+
+    /// Gives back to what is spare; what is too much there, or awaited, goes back to the chain.
+    fn remove(&self, resource: Resource, n: u64) {
+        let batch = self.core.batches[resource as usize];
+        if n > batch || self.core.is_awaited(resource) {
+            return self.core.remove(resource, n);
+        }
+        self.give(resource, n);
+    }
+
+    fn give(&self, resource: Resource, n: u64) {
+        let batch = self.core.batches[resource as usize];
+        let spare = &self.spare[resource as usize];
+        let after = spare.fetch_add(n, Ordering::SeqCst) + n;
+        // Who waits has looked for spare room after it said so: either it saw this, or this sees that it waits.
+        let awaited = self.core.is_awaited(resource);
+        let keep = if awaited { 0 } else { batch };
+        if awaited || after > 2 * batch {
+            let before = spare.fetch_update(Ordering::SeqCst, Ordering::SeqCst, |spare| {
+                (spare > keep).then_some(keep)
+            });
+            self.core
+                .remove(resource, before.map_or(0, |before| before - keep));
+        }
+    }
+}
+
+impl Drop for Shard {
+    fn drop(&mut self) {
+        for resource in Resource::ALL {
+            let spare = std::mem::take(self.spare[resource as usize].get_mut());
+            if spare > 0 {
+                self.core.remove(resource, spare);
+            }
+        }
+    }
+}
+
+impl Core {
+    fn shards(&self) -> impl Iterator<Item = Arc<CachePadded<Shard>>> + '_ {
+        let shards = self.shards.get().into_iter().flatten();
+        shards.filter_map(Weak::upgrade)
+    }
+
+    fn children(&self) -> Vec<Arc<Self>> {
+        self.children
+            .lock()
+            .iter()
+            .filter_map(Weak::upgrade)
+            .collect()
+    }
+
+    /// What shards have to spare, here and below.
+    fn spare(&self, resource: Resource) -> u64 {
+        let spare =
+            |shard: Arc<CachePadded<Shard>>| shard.spare[resource as usize].load(Ordering::Relaxed);
+        let own: u64 = self.shards().map(spare).sum();
+        let below = self.children().into_iter();
+        own + below.map(|child| child.spare(resource)).sum::<u64>()
+    }
+
+    /// Takes back what shards have to spare, here and below; whether that was anything.
+    #[cold]
+    fn reclaim(&self, resource: Resource) -> bool {
+        let own = self.shards().map(|shard| {
+            let spare = shard.spare[resource as usize].swap(0, Ordering::SeqCst);
+            if spare > 0 {
+                self.remove(resource, spare);
+            }
+            spare > 0
+        });
+        let own = own.fold(false, |any, one| any | one);
+        let below = self.children().into_iter();
+        below.fold(own, |any, child| child.reclaim(resource) | any)
+    }
+
+    fn is_awaited(&self, resource: Resource) -> bool {
+        let chain = std::iter::successors(Some(self), |core| core.parent.as_deref());
+        chain
+            .map(|core| &core.meters[resource as usize].awaited)
+            .any(|awaited| awaited.load(Ordering::SeqCst))
+    }
+
+    fn add_or_reclaim(&self, resource: Resource, n: u64) -> Result<(), OverLimit> {
+        let added = self.add(resource, n, 0);
+        let top = std::iter::successors(Some(self), |core| core.parent.as_deref()).last();
+        match (&added, top) {
+            (Err(over), Some(top)) if !over.is_hopeless() && top.reclaim(resource) => {
+                self.add(resource, n, 0)
+            }
+            _ => added,
+        }
     }
 
     /// Adds to this account and those above. An attempt that fails changes nothing, so that no other fails because of
     /// it: nobody would wake that one.
     fn add(&self, resource: Resource, n: u64, reserve: u64) -> Result<(), OverLimit> {
-        let mut chain = std::iter::successors(Some(self), |account| account.parent.as_deref());
-        chain.try_for_each(|account| {
-            account.fits(resource, n, reserve, account.used_now(resource))
-        })?;
+        let mut chain = std::iter::successors(Some(self), |core| core.parent.as_deref());
+        chain.try_for_each(|core| core.fits(resource, n, reserve, core.used_now(resource)))?;
         let meter = &self.meters[resource as usize];
         let fits = |used| {
             self.fits(resource, n, reserve, used)
@@ -280,9 +465,7 @@ impl Account {
         }
     }
 
-    /// Wakes `waker` once when some of `resource` was given back here or in an account above. Try to charge again
-    /// after this call and before waiting: what was given back before it wakes nobody.
-    pub fn on_room(&self, resource: Resource, waker: &Waker) {
+    fn on_room(&self, resource: Resource, waker: &Waker) {
         let mut room = self.room.lock();
         if !room
             .iter()
@@ -298,20 +481,12 @@ impl Account {
             parent.on_room(resource, waker);
         }
     }
-
-    /// What is held now, for tests and reports: each resource of which anything is held.
-    pub fn held(&self) -> impl Iterator<Item = (Resource, u64)> + '_ {
-        Resource::ALL
-            .into_iter()
-            .map(|r| (r, self.used(r)))
-            .filter(|(_, n)| *n > 0)
-    }
 }
 
 /// Holds some of a resource; dropping it gives it back.
 #[derive(Debug)]
 pub struct Charge {
-    account: Arc<Account>,
+    shard: Arc<CachePadded<Shard>>,
     resource: Resource,
     n: u64,
 }
@@ -335,7 +510,7 @@ impl Charge {
         let n = n.min(self.n);
         self.n -= n;
         Self {
-            account: self.account.clone(),
+            shard: self.shard.clone(),
             resource: self.resource,
             n,
         }
@@ -346,7 +521,7 @@ impl Charge {
     /// # Errors
     /// [`OverLimit`]; the charge stays as it was.
     pub fn grow(&mut self, n: u64) -> Result<(), OverLimit> {
-        self.account.add(self.resource, n, 0)?;
+        self.shard.add(self.resource, n)?;
         self.n += n;
         Ok(())
     }
@@ -355,14 +530,14 @@ impl Charge {
     pub fn shrink(&mut self, n: u64) {
         let n = n.min(self.n);
         self.n -= n;
-        self.account.remove(self.resource, n);
+        self.shard.remove(self.resource, n);
     }
 }
 
 impl Drop for Charge {
     fn drop(&mut self) {
         if self.n > 0 {
-            self.account.remove(self.resource, self.n);
+            self.shard.remove(self.resource, self.n);
         }
     }
 }
@@ -494,5 +669,42 @@ mod tests {
             flag.0.load(Ordering::SeqCst),
             "room above wakes those below"
         );
+    }
+
+    /// Threads keep room to spare; none of it is out of reach of who needs it.
+    #[test]
+    fn what_threads_have_to_spare_is_given_up_when_it_is_needed() {
+        const ALL: u64 = 1 << 20;
+        let limits = Limits::default().with(Resource::QueuedCalls, ALL);
+        let tenant = Account::new("tenant", limits, None);
+        let jobs: Vec<_> = (0..3)
+            .map(|_| Account::new("job", Limits::default(), Some(tenant.clone())))
+            .collect();
+        std::thread::scope(|scope| {
+            for job in jobs.iter().chain(&jobs) {
+                scope.spawn(move || {
+                    for _ in 0..10_000 {
+                        let one = job.charge(Resource::QueuedCalls, 1).expect("fits");
+                        drop((job.charge(Resource::QueuedCalls, 7).expect("fits"), one));
+                    }
+                });
+            }
+        });
+        assert_eq!(tenant.held().count(), 0, "what is spare is not held");
+        let spare = tenant.core.spare(Resource::QueuedCalls);
+        assert!(spare > 0, "the threads had something to spare");
+        let all = jobs[0].charge(Resource::QueuedCalls, ALL).expect("fits");
+        assert!(jobs[1].charge(Resource::QueuedCalls, 1).is_err());
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        jobs[1].on_room(Resource::QueuedCalls, &Waker::from(flag.clone()));
+        let mut all = all;
+        drop(all.split(1));
+        assert!(
+            flag.0.load(Ordering::SeqCst),
+            "one came back, and one waits"
+        );
+        let one = jobs[1].charge(Resource::QueuedCalls, 1).expect("fits");
+        drop((all, jobs, one));
+        assert_eq!(tenant.core.used_now(Resource::QueuedCalls), 0);
     }
 }

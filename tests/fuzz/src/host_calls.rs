@@ -13,7 +13,7 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use wrun_abi::StopMode;
 use wrun_host::sandbox::{
-    CacheDir, CallFrame, HostServices, LogSource, Module, SandboxOptions, Sandboxes,
+    CacheDir, CallFrame, HostServices, LogSource, Module, Sandboxes,
     SandboxesOptions, Tick, WasiConfig,
 };
 use wrun_host::store::{MemFiles, ObjectRef, Resource, Stream, StreamReader, Value, Waiting};
@@ -237,6 +237,8 @@ struct Services {
     next: u64,
     kept: Vec<Resource>,
     files: MemFiles,
+    wasi: WasiConfig,
+    log: mpsc::Sender<LogLine>,
 }
 
 impl Services {
@@ -283,6 +285,22 @@ fn job() -> JobId {
 }
 
 impl HostServices for Services {
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    fn wasi(&self) -> &WasiConfig {
+        &self.wasi
+    }
+
+    fn log(&self) -> LogSource {
+        LogSource {
+            task: TaskId::new(job(), 7),
+            name: "run".into(),
+            sender: self.log.clone(),
+        }
+    }
+
     async fn submit(
         &mut self,
         calls: Vec<CallSpec<Resource>>,
@@ -426,6 +444,12 @@ async fn run(bench: &Bench, account: &Arc<Account>, program: &Program) {
         next: 0,
         kept: Vec::new(),
         files: MemFiles::default(),
+        wasi: WasiConfig {
+            args: vec!["fuzz".to_owned(), "argument".to_owned()],
+            env: vec![("NAME".to_owned(), "value".to_owned())],
+            ..WasiConfig::default()
+        },
+        log: sender,
     };
     let refs = (0..4)
         .map(|_| Resource::Object(services.object()))
@@ -434,21 +458,7 @@ async fn run(bench: &Bench, account: &Arc<Account>, program: &Program) {
         Value::new(program.argument().into(), refs, None),
         Value::new(Bytes::from_static(b"\x01[1,2]"), Vec::new(), None),
     ];
-    let options = SandboxOptions {
-        account: account.clone(),
-        memory_limit: 1 << 20,
-        wasi: Arc::new(WasiConfig {
-            args: vec!["fuzz".to_owned(), "argument".to_owned()],
-            env: vec![("NAME".to_owned(), "value".to_owned())],
-            ..WasiConfig::default()
-        }),
-        log: LogSource {
-            task: TaskId::new(job(), 7),
-            name: "run".into(),
-            sender,
-        },
-    };
-    let sandbox = bench.module.instantiate(services, options).await;
+    let sandbox = bench.module.instantiate(services, 1 << 20).await;
     let mut sandbox = sandbox.unwrap_or_else(|error| panic!("there is room: {error}"));
     let function = bench
         .module

@@ -28,7 +28,7 @@ fn a_table_behaves_like_a_map() {
             Random(0x9E37_79B9_7F4A_7C15_u64.wrapping_mul(seed)),
             HashMap::new(),
         );
-        let mut table = HandleTable::new(account.clone());
+        let mut table = HandleTable::new(&account).expect("nothing yet");
         let mut released = VecDeque::new();
         for _ in 0..5_000 {
             match random.below(10) {
@@ -79,7 +79,8 @@ fn a_table_behaves_like_a_map() {
 #[test]
 fn kinds_are_told_apart() {
     let record = Record::default();
-    let mut table = HandleTable::new(Account::new("test", Limits::default(), None));
+    let mut table =
+        HandleTable::new(&Account::new("test", Limits::default(), None)).expect("nothing yet");
     let object = table.insert(Resource::Object(object(&record))).unwrap();
     let stream = table.insert(Resource::Stream(record.stream())).unwrap();
     let actor = table.insert(Record::actor()).unwrap();
@@ -107,7 +108,10 @@ fn the_account_and_the_table_have_limits() {
         Limits::default().with(tenant::Resource::Handles, 64),
         None,
     );
-    let (record, mut table) = (Record::default(), HandleTable::new(account));
+    let (record, mut table) = (
+        Record::default(),
+        HandleTable::new(&account).expect("nothing yet"),
+    );
     let handles: Vec<_> = (0..64)
         .map(|_| table.insert(Resource::Object(object(&record))).unwrap())
         .collect();

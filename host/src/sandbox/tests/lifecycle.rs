@@ -182,12 +182,7 @@ fn futures_are_small_and_can_move_between_threads() {
     }
     let bench = Bench::new();
     let module = bench.module(&guest(""));
-    let services = TestServices {
-        account: bench.account.clone(),
-        record: bench.record.clone(),
-    };
-    bench.record.alive.fetch_add(1, Ordering::SeqCst);
-    let future = module.instantiate(services, bench.options());
+    let future = module.instantiate(bench.services(), bench.memory_limit);
     assert!(sendable(&future) < 8 << 10, "{}", sendable(&future));
     drop(future);
     bench.assert_clean();
@@ -205,5 +200,47 @@ async fn a_long_chain_of_references_can_be_dropped() {
             (br_if $more (i32.lt_u (local.get $a) (i32.const 100000))))
         (call $emit (call $release (i32.const 0) (i32.const 1)))";
     assert_eq!(bench.ints(body, vec![]).await, [0]);
+    bench.assert_clean();
+}
+
+/// A fresh sandbox runs `_initialize` and then the call, in one entry from the host; a backtrace shows what was called.
+#[tokio::test]
+async fn initialize_runs_once_and_before_the_first_call() {
+    let bench = Bench::new();
+    let text = format!(
+        r#"(module
+        (import "wrun" "result_write" (func $result (param i32 i32 i32 i32 i32) (result i32)))
+        (memory (export "memory") 1)
+        (global $runs (mut i32) (i32.const 0))
+        (export "wrun.entry.run" (func $run))
+        (func $_initialize (export "_initialize") (global.set $runs (i32.add (global.get $runs) (i32.const 1))))
+        (func $run (export "run")
+            (if (i32.ne (global.get $runs) (i32.const 1)) (then unreachable))
+            (global.set $runs (i32.const 1))
+            (i32.store (i32.const 1) (global.get $runs))
+            (drop (call $result (i32.const 0) (i32.const 0) (i32.const 5) (i32.const 0) (i32.const 0))))
+        (@custom "wrun.manifest" "{MANIFEST}"))"#
+    );
+    let module = bench.module(&text);
+    let mut sandbox = bench.sandbox(&module).await.unwrap();
+    for _ in 0..2 {
+        assert_eq!(ints(&call(&mut sandbox, vec![]).await), [1]);
+    }
+    drop(sandbox);
+    let trap = text.replace(
+        "(i32.store (i32.const 1) (global.get $runs))",
+        "unreachable",
+    );
+    let error = bench.run(&trap, vec![]).await.outcome.expect_err("a trap");
+    assert_eq!(error.backtrace, ["run"]);
+    let never = text.replace(
+        "(global.set $runs (i32.add",
+        "unreachable (global.set $runs (i32.add",
+    );
+    let error = bench.run(&never, vec![]).await.outcome.expect_err("a trap");
+    assert_eq!(
+        error.backtrace.first().map(String::as_str),
+        Some("_initialize")
+    );
     bench.assert_clean();
 }

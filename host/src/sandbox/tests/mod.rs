@@ -71,6 +71,8 @@ fn job() -> JobId {
 pub(super) struct TestServices {
     account: Arc<Account>,
     record: Arc<Record>,
+    wasi: WasiConfig,
+    log: mpsc::Sender<LogLine>,
 }
 
 impl Drop for TestServices {
@@ -80,6 +82,22 @@ impl Drop for TestServices {
 }
 
 impl HostServices for TestServices {
+    fn account(&self) -> &Arc<Account> {
+        &self.account
+    }
+
+    fn wasi(&self) -> &WasiConfig {
+        &self.wasi
+    }
+
+    fn log(&self) -> LogSource {
+        LogSource {
+            task: TaskId::new(job(), 7),
+            name: "run".into(),
+            sender: self.log.clone(),
+        }
+    }
+
     async fn submit(
         &mut self,
         calls: Vec<CallSpec<Resource>>,
@@ -229,16 +247,13 @@ impl Bench {
             .unwrap_or_else(|e| panic!("{e}\n{text}"))
     }
 
-    pub(super) fn options(&self) -> SandboxOptions {
-        SandboxOptions {
+    pub(super) fn services(&self) -> TestServices {
+        self.record.alive.fetch_add(1, Ordering::SeqCst);
+        TestServices {
             account: self.account.clone(),
-            memory_limit: self.memory_limit,
-            wasi: Arc::new(self.wasi.clone()),
-            log: LogSource {
-                task: TaskId::new(job(), 7),
-                name: "run".into(),
-                sender: self.log.clone(),
-            },
+            record: self.record.clone(),
+            wasi: self.wasi.clone(),
+            log: self.log.clone(),
         }
     }
 
@@ -246,12 +261,7 @@ impl Bench {
         &self,
         module: &Module<TestServices>,
     ) -> Result<Sandbox<TestServices>, TaskError> {
-        self.record.alive.fetch_add(1, Ordering::SeqCst);
-        let services = TestServices {
-            account: self.account.clone(),
-            record: self.record.clone(),
-        };
-        module.instantiate(services, self.options()).await
+        module.instantiate(self.services(), self.memory_limit).await
     }
 
     /// Runs task `run` of a module in a fresh sandbox.

@@ -379,7 +379,7 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
     if let Err(error) = born.outcome {
         let passed_on = error.is_relayed();
         let message = format!("its constructor failed: {}", error.message);
-        let error = TaskError { message, ..error }.of(&call.name, call.id, call.attempt());
+        let error = TaskError { message, ..error }.of(call.name(), call.id, call.attempt());
         return if passed_on {
             LifeEnd::Refused(error)
         } else {

@@ -26,7 +26,7 @@ use crate::{
     job::Lineage,
     sandbox::FunctionInfo,
     store::{ObjectRef, Resource, Stream, Value, Waiting},
-    tenant::{self, Charge},
+    tenant,
     types::{Arg, CallState, ErrorKind, Paid, TaskError, TaskId},
 };
 
@@ -71,10 +71,10 @@ pub(crate) enum Outputs {
 #[derive(Debug, Default)]
 pub(crate) struct Inputs {
     pub(crate) args: Vec<Arg<Resource>>,
-    /// Its place in the queue, until it first runs.
-    pub(crate) place: Option<Charge>,
-    /// What it and its arguments take.
-    pub(crate) bytes: Option<Charge>,
+    /// Its place in the queue, until it first runs: so many queued calls of its job's account.
+    pub(crate) place: u64,
+    /// What it and its arguments take: so many queued bytes of that account.
+    pub(crate) bytes: u64,
     /// The wait for its arguments.
     pub(crate) waiting: Option<Waiting>,
 }
@@ -85,8 +85,8 @@ pub(crate) struct Call {
     /// Tells it from all other calls of its node, and which of two was made first.
     pub(crate) order: u64,
     pub(crate) job: Arc<JobState>,
-    /// What people see it under.
-    pub(crate) name: Arc<str>,
+    /// What people see it under, if that is not its function's name.
+    pub(crate) own_name: Option<Arc<str>>,
     pub(crate) kind: Kind,
     pub(crate) function: Arc<FunctionInfo>,
     pub(crate) settings: Settings,
@@ -102,7 +102,7 @@ pub(crate) struct Call {
 
 impl fmt::Debug for Call {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Call({}#{})", self.name, self.id.number())
+        write!(f, "Call({}#{})", self.name(), self.id.number())
     }
 }
 
@@ -110,7 +110,7 @@ impl fmt::Debug for Call {
 pub(crate) struct NewCall {
     pub(crate) id: TaskId,
     pub(crate) job: Arc<JobState>,
-    pub(crate) name: Arc<str>,
+    pub(crate) own_name: Option<Arc<str>>,
     pub(crate) kind: Kind,
     pub(crate) function: Arc<FunctionInfo>,
     pub(crate) settings: Settings,
@@ -126,7 +126,7 @@ impl Call {
             order: new.job.node.next_order(),
             id: new.id,
             job: new.job,
-            name: new.name,
+            own_name: new.own_name,
             kind: new.kind,
             function: new.function,
             settings: new.settings,
@@ -142,6 +142,11 @@ impl Call {
             state: AtomicU8::new(WAITING),
             attempt: AtomicU32::new(0),
         })
+    }
+
+    /// What people see it under.
+    pub(crate) fn name(&self) -> &Arc<str> {
+        self.own_name.as_ref().unwrap_or(&self.function.name)
     }
 
     /// Its number in the job, the guest's `pid`.
@@ -190,8 +195,10 @@ impl Call {
         self.job.counters.running.add();
         let begun = self.transition(QUEUED, RUNNING);
         if begun {
-            let place = self.inputs.lock().place.take();
-            drop(place);
+            let place = std::mem::take(&mut self.inputs.lock().place);
+            self.job
+                .account
+                .release(tenant::Resource::QueuedCalls, place);
             self.tell(CallState::Running, None);
         } else {
             self.job.counters.running.sub();
@@ -225,7 +232,7 @@ impl Call {
         if before == RUNNING {
             counters.running.sub();
         }
-        drop(std::mem::take(&mut *self.inputs.lock()));
+        self.let_go(std::mem::take(&mut *self.inputs.lock()));
         let (state, error) = match &outcome {
             Ok(_) => (CallState::Finished, None),
             Err(error) => (CallState::Failed, Some(error.kind)),
@@ -243,6 +250,12 @@ impl Call {
         self.complete(outcome);
         self.job.forget(self);
         true
+    }
+
+    fn let_go(&self, inputs: Inputs) {
+        let account = &self.job.account;
+        account.release(tenant::Resource::QueuedCalls, inputs.place);
+        account.release(tenant::Resource::QueuedBytes, inputs.bytes);
     }
 
     fn complete(&self, outcome: Result<Vec<Value>, Arc<TaskError>>) {
@@ -277,7 +290,7 @@ impl Call {
 
     /// An error of this call, charged to the job like an object; one that there is no room for is cut.
     pub(crate) fn error(&self, error: TaskError) -> Arc<TaskError> {
-        let mut error = error.of(&self.name, self.id, self.attempt());
+        let mut error = error.of(self.name(), self.id, self.attempt());
         match self
             .job
             .account
@@ -298,7 +311,7 @@ impl Call {
     pub(crate) fn tell(&self, state: CallState, error: Option<ErrorKind>) {
         self.job
             .emitter
-            .call(self.id, &self.name, state, self.attempt(), error);
+            .call(self.id, self.name(), state, self.attempt(), error);
     }
 
     /// The error of the first of its arguments that failed.
@@ -351,6 +364,14 @@ impl Call {
         let wanted = system || (self.settings.retry_errors && program);
         let streamed = matches!(self.outputs, Outputs::Stream(_));
         wanted && !streamed && !self.cancel.is_set() && self.attempt() < self.settings.max_retries
+    }
+}
+
+impl Drop for Call {
+    /// It may never have started.
+    fn drop(&mut self) {
+        let inputs = std::mem::take(self.inputs.get_mut());
+        self.let_go(inputs);
     }
 }
 

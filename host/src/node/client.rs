@@ -158,7 +158,7 @@ impl Job {
             parent: None,
             result_format: format::JSON,
         };
-        let calls = vec![submit::check(state, spec)?];
+        let calls = submit::check(state, vec![spec])?;
         let mut charges = Vec::new();
         for (of, n) in submit::needs(&calls) {
             charges.push(Room::new(&state.account, &state.node.tenant, of, n).await?);

@@ -2,7 +2,6 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use rustc_hash::FxHashMap;
 
 use super::{call::Call, state::JobState};
@@ -125,7 +124,7 @@ pub(crate) fn arguments(
             .map(|at| Resource::Object(objects[*at].clone()))
             .collect();
         ValueData {
-            bytes: Bytes::from(value.bytes.0.clone()),
+            bytes: value.bytes.0.clone().into(),
             refs,
         }
     };

@@ -71,7 +71,7 @@ pub(crate) async fn drive(call: Arc<Call>, turn: Turn) {
         Ok(end) => (i32::from(end.outcome.is_err()), end.outcome.err()),
         Err(error) => (1, Some(error)),
     };
-    let error = error.map(|error| error.of(&call.name, call.id, 0));
+    let error = error.map(|error| error.of(call.name(), call.id, 0));
     call.end(match &error {
         None => Ok(Vec::new()),
         Some(error) => Err(Arc::new(error.clone())),
@@ -133,7 +133,7 @@ pub(crate) async fn sandbox(
     call: &Arc<Call>,
     turn: Turn,
 ) -> Result<Sandbox<CallServices>, TaskError> {
-    match call.job.node.faults.strike(&call.name, call.attempt()) {
+    match call.job.node.faults.strike(call.name(), call.attempt()) {
         None => {}
         Some(Fault::HostBug) => panic!("a fault made on purpose"),
         Some(Fault::MemoryRefused) => {
@@ -184,7 +184,7 @@ fn settle(call: &Arc<Call>, outcome: Result<Vec<Value>, TaskError>) {
             }
         }
         Err(error) => {
-            let mut error = error.of(&call.name, call.id, call.attempt());
+            let mut error = error.of(call.name(), call.id, call.attempt());
             super::record::record(call, &mut error);
             call.end(Err(call.error(error)));
         }

@@ -293,7 +293,7 @@ impl Runtime {
         let call = Call::new(NewCall {
             id,
             job: state.clone(),
-            name: "main".into(),
+            own_name: Some("main".into()),
             kind: Kind::Main,
             function: main,
             settings,

@@ -147,7 +147,7 @@ impl HostServices for CallServices {
         let sandbox = &self.sandbox;
         let name = match sandbox.kind {
             Kind::Main => "".into(),
-            _ => sandbox.name.clone(),
+            _ => sandbox.name().clone(),
         };
         let sender = sandbox.job.log.lock().clone();
         LogSource {
@@ -168,11 +168,7 @@ impl HostServices for CallServices {
             parent: Some(self.call.lineage()),
             result_format: format::BINCODE,
         };
-        let check = |spec| submit::check(&job, spec);
-        let calls = calls
-            .into_iter()
-            .map(check)
-            .collect::<Result<Vec<_>, _>>()?;
+        let calls = submit::check(&job, calls)?;
         let handles: usize = calls.iter().map(submit::Checked::handles).sum();
         if handles > room {
             let message = format!("the calls give {handles} handles and there is room for {room}");
@@ -278,7 +274,7 @@ impl HostServices for CallServices {
         let context = json!({
             "job": self.call.job.id,
             "task": self.call.id,
-            "name": self.call.name,
+            "name": self.call.name(),
             "actor": actor.map(|cell| cell.id),
             "attempt": self.call.attempt(),
             "node": node.id,

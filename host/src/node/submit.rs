@@ -28,6 +28,13 @@ use crate::{
 /// The number of the driver's call.
 const MAIN: u64 = 1;
 
+/// What a call needs room for before it may start.
+const NEEDED: [tenant::Resource; 3] = [
+    tenant::Resource::QueuedCalls,
+    tenant::Resource::QueuedBytes,
+    tenant::Resource::Actors,
+];
+
 /// How many items of a stream may be unread before its producer waits.
 const STREAM_ROOM: usize = 128;
 
@@ -68,13 +75,12 @@ impl Checked {
 
 /// What calls need room for before they may start, all together: who waits for room holds none meanwhile.
 pub(crate) fn needs(calls: &[Checked]) -> Vec<(tenant::Resource, u64)> {
-    let all = [
-        tenant::Resource::QueuedCalls,
-        tenant::Resource::QueuedBytes,
-        tenant::Resource::Actors,
-    ];
     let sum = |of| (of, calls.iter().map(|call| call.needs(of)).sum());
-    all.into_iter().map(sum).filter(|(_, n)| *n > 0).collect()
+    NEEDED
+        .into_iter()
+        .map(sum)
+        .filter(|(_, n)| *n > 0)
+        .collect()
 }
 
 /// Makes and starts calls, all or none, with the room that they [`needs`]; gives what their handles name.
@@ -89,12 +95,13 @@ pub(crate) fn start_all(
 ) -> Result<Vec<Resource>, TaskError> {
     let mut prepared = Vec::with_capacity(calls.len());
     for call in calls {
-        let charges: Vec<_> = room
-            .iter_mut()
-            .map(|charge| charge.split(call.needs(charge.resource())))
-            .collect();
+        let needs = NEEDED.map(|of| call.needs(of));
         let one = prepare(job, call, origin)?;
-        charges.into_iter().for_each(|charge| one.hold(charge));
+        for (of, n) in NEEDED.into_iter().zip(needs) {
+            if let Some(charge) = room.iter_mut().find(|charge| charge.resource() == of) {
+                one.hold(job, charge, n);
+            }
+        }
         prepared.push(one);
     }
     Ok(prepared.into_iter().flat_map(Prepared::start).collect())
@@ -108,13 +115,25 @@ struct Prepared {
 }
 
 impl Prepared {
-    /// Holds room for the call.
-    fn hold(&self, charge: Charge) {
-        let Some(call) = &self.call else { return };
-        match (charge.resource(), &call.kind) {
-            (tenant::Resource::QueuedCalls, _) => call.inputs.lock().place = Some(charge),
-            (tenant::Resource::QueuedBytes, _) => call.inputs.lock().bytes = Some(charge),
-            (_, Kind::Constructor(actor)) => actor.hold(charge),
+    /// Gives the call its part of the room that `job` was charged.
+    fn hold(&self, job: &Arc<JobState>, room: &mut Charge, n: u64) {
+        let (Some(call), of) = (&self.call, room.resource()) else {
+            return;
+        };
+        if let (Kind::Constructor(actor), tenant::Resource::Actors) = (&call.kind, of) {
+            return actor.hold(room.split(n));
+        }
+        let n = if Arc::ptr_eq(&call.job, job) {
+            room.take(n)
+        } else {
+            // A detached actor is of a job of its own, which pays by itself.
+            let own = call.job.account.charge(of, n);
+            own.map_or(0, |mut own| own.take(n))
+        };
+        let mut inputs = call.inputs.lock();
+        match of {
+            tenant::Resource::QueuedCalls => inputs.place = n,
+            tenant::Resource::QueuedBytes => inputs.bytes = n,
             _ => {}
         }
     }
@@ -271,12 +290,38 @@ fn signature(function: &FunctionInfo) -> String {
     format!("{}({})", function.name, params.join(", "))
 }
 
-/// Checks a call and makes nothing yet.
+/// Checks calls and makes nothing yet.
 ///
 /// # Errors
 /// For what is the caller's mistake: an unknown name, a wrong number of arguments.
-pub(crate) fn check(job: &JobState, spec: CallSpec<Resource>) -> Result<Checked, TaskError> {
-    let function = find(job.module.manifest(), &spec.target)?.clone();
+pub(crate) fn check(
+    job: &JobState,
+    calls: Vec<CallSpec<Resource>>,
+) -> Result<Vec<Checked>, TaskError> {
+    let mut checked: Vec<Checked> = Vec::with_capacity(calls.len());
+    for spec in calls {
+        // Many calls of one task come with one name.
+        let known = checked
+            .last()
+            .filter(|last| match (&last.spec.target, &spec.target) {
+                (Target::Task(last), Target::Task(name)) => Arc::ptr_eq(last, name),
+                _ => false,
+            });
+        let known = known.map(|last| last.function.clone());
+        checked.push(check_one(job, spec, known)?);
+    }
+    Ok(checked)
+}
+
+fn check_one(
+    job: &JobState,
+    spec: CallSpec<Resource>,
+    known: Option<Arc<FunctionInfo>>,
+) -> Result<Checked, TaskError> {
+    let function = match known {
+        Some(function) => function,
+        None => find(job.module.manifest(), &spec.target)?.clone(),
+    };
     check_arguments(&function, &spec.args)?;
     Ok(Checked { spec, function })
 }
@@ -319,14 +364,14 @@ fn prepare(
         Ok(settings) => (settings, None),
         Err(never) => (Settings::default(), Some(never)),
     };
-    let name = match (&spec.target, &options.name) {
-        (Target::Task(_), Some(name)) => Arc::from(name.as_str()),
-        _ => function.name.clone(),
+    let own_name = match (&spec.target, &options.name) {
+        (Target::Task(_), Some(name)) => Some(Arc::from(name.as_str())),
+        _ => None,
     };
     let call = Call::new(NewCall {
         id,
         job: home,
-        name,
+        own_name,
         kind,
         function,
         settings,

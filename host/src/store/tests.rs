@@ -13,7 +13,7 @@ fn object(n: u64) -> ObjectRef {
 }
 
 fn value(text: &'static str, refs: Vec<Resource>) -> Value {
-    Value::new(text.into(), refs, None)
+    Value::new(text, refs, None)
 }
 
 fn error() -> Outcome {

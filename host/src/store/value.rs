@@ -6,7 +6,7 @@ use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{MemFile, ObjectRef, StreamRef};
-use crate::{rt::unnest, tenant::Charge};
+use crate::{rt::unnest, tenant::Charge, types::Blob};
 
 /// Something counted that this layer doesn't know: cloning and dropping it is all that happens to it here.
 pub type Held = Arc<dyn Any + Send + Sync>;
@@ -68,7 +68,7 @@ pub struct Value {
 #[derive(Debug, Clone)]
 pub enum Contents {
     /// On the heap: the format byte and what follows it.
-    Inline(Bytes),
+    Inline(Blob),
     /// The format byte, and what follows it in a memory file: so what can be mapped begins on a page.
     File(u8, MemFile),
 }
@@ -121,7 +121,7 @@ impl Contents {
     /// When the memory file can't be read.
     pub fn to_bytes(&self) -> io::Result<Bytes> {
         if let Self::Inline(bytes) = self {
-            return Ok(bytes.clone());
+            return Ok(bytes.to_bytes());
         }
         let mut all = vec![0; usize::try_from(self.len()).map_err(io::Error::other)?];
         self.read_at(0, &mut all)?;
@@ -132,8 +132,8 @@ impl Contents {
 impl Value {
     /// A value whose room is held by `charge` (small ones inside calls are charged with their call).
     #[must_use]
-    pub fn new(bytes: Bytes, refs: Vec<Resource>, charge: Option<Charge>) -> Self {
-        Self::with(Contents::Inline(bytes), refs, charge)
+    pub fn new(bytes: impl Into<Blob>, refs: Vec<Resource>, charge: Option<Charge>) -> Self {
+        Self::with(Contents::Inline(bytes.into()), refs, charge)
     }
 
     /// A value with these contents, whose room is held by `charge`.

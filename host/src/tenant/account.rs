@@ -234,6 +234,13 @@ impl Account {
         Ok(Charge { shard, resource, n })
     }
 
+    /// Gives back what [`Charge::take`] took out of a charge of this account.
+    pub fn release(&self, resource: Resource, n: u64) {
+        if n > 0 {
+            self.shards[shard::current() % self.shards.len()].remove(resource, n);
+        }
+    }
+
     /// Wakes `waker` once when some of `resource` was given back here or in an account above. Try to charge again
     /// after this call and before waiting: what was given back before it wakes nobody.
     pub fn on_room(&self, resource: Resource, waker: &Waker) {
@@ -514,6 +521,15 @@ impl Charge {
             resource: self.resource,
             n,
         }
+    }
+
+    /// Takes `n` of what it holds, or all if that is less, out of its care and gives how much that is: whoever has it
+    /// owes the account a [`release`](Account::release). For what is held so often that a charge each would be much.
+    #[must_use = "it has to be released"]
+    pub fn take(&mut self, n: u64) -> u64 {
+        let n = n.min(self.n);
+        self.n -= n;
+        n
     }
 
     /// Holds `n` more under the same charge.

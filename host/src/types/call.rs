@@ -4,9 +4,10 @@
 
 use std::sync::Arc;
 
-use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 use wrun_abi::CallOptions;
+
+use super::Blob;
 
 /// What is called.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -23,7 +24,7 @@ pub enum Target<R> {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ValueData<R> {
     /// The encoded value; the first byte tells its format.
-    pub bytes: Bytes,
+    pub bytes: Blob,
     /// What it refers to, by position.
     pub refs: Vec<R>,
 }
@@ -31,7 +32,7 @@ pub struct ValueData<R> {
 impl<R> ValueData<R> {
     /// A value that refers to nothing.
     #[must_use]
-    pub fn plain(bytes: impl Into<Bytes>) -> Self {
+    pub fn plain(bytes: impl Into<Blob>) -> Self {
         Self {
             bytes: bytes.into(),
             refs: Vec::new(),

@@ -1,11 +1,13 @@
 //! The plain data that the parts speak of: ids, calls, errors, events, statistics. No I/O, no locks.
 
+mod blob;
 mod call;
 mod error;
 mod event;
 mod grant;
 mod id;
 
+pub use blob::Blob;
 pub use call::{Arg, CallSpec, Target, ValueData};
 pub(crate) use error::Paid;
 pub use error::{ErrorKind, TaskError};

@@ -1,6 +1,5 @@
 //! `spawn` and what else a call does about calls: cancel, sleep, its own context.
 
-use bytes::Bytes;
 use wasmtime::Caller;
 use wrun_abi::{
     CANCEL_KEEP_CHILDREN, CallKind, MAX_RETURNS, Status,
@@ -14,7 +13,7 @@ use super::{
 use crate::{
     sandbox::{HostServices, instance::State},
     store::Resource,
-    types::{Arg, CallSpec, ErrorKind, Target, ValueData},
+    types::{Arg, Blob, CallSpec, ErrorKind, Target, ValueData},
 };
 
 const SPAWN: &str = "spawn";
@@ -64,7 +63,8 @@ fn decode<S: HostServices>(
                 format!("`spawn`: more than {MAX_ITEMS} calls, arguments and references at once");
             return Err(state.stop(Status::Limit, ErrorKind::Limit, message));
         }
-        specs.push(spec(state, call)?);
+        let spec = spec(state, call, specs.last())?;
+        specs.push(spec);
     }
     if specs.is_empty() {
         return Err(state.bad_argument("`spawn`: no calls"));
@@ -94,9 +94,16 @@ fn references(arg: &RawArg<'_>) -> usize {
     }
 }
 
-fn spec<S>(state: &mut State<S>, call: Call<'_>) -> Result<CallSpec<Resource>, Stop> {
+fn spec<S>(
+    state: &mut State<S>,
+    call: Call<'_>,
+    last: Option<&CallSpec<Resource>>,
+) -> Result<CallSpec<Resource>, Stop> {
     let target = match call.kind {
-        CallKind::Task => Target::Task(call.name.into()),
+        CallKind::Task => match last.map(|last| &last.target) {
+            Some(Target::Task(name)) if **name == *call.name => Target::Task(name.clone()),
+            _ => Target::Task(call.name.into()),
+        },
         CallKind::Constructor => Target::Constructor(call.name.into()),
         CallKind::Method => match state.handles.actor(call.actor) {
             Some(actor) => Target::Method(actor.clone(), call.name.into()),
@@ -110,7 +117,7 @@ fn spec<S>(state: &mut State<S>, call: Call<'_>) -> Result<CallSpec<Resource>, S
                 value::check_size(state, SPAWN, small(bytes.len()), refs.len() / 4)?;
                 let refs = value::resolve(state, SPAWN, handles(refs))?;
                 Arg::Value(ValueData {
-                    bytes: Bytes::copy_from_slice(bytes),
+                    bytes: Blob::copy_from_slice(bytes),
                     refs,
                 })
             }

@@ -2,7 +2,6 @@
 
 use std::ops::Range;
 
-use bytes::Bytes;
 use wasmtime::Caller;
 
 use super::{
@@ -13,7 +12,7 @@ use crate::{
     sandbox::{HostServices, fault::Violation, instance::State},
     store::{Contents, INLINE_MAX, Resource, Value},
     tenant::Charge,
-    types::{ErrorKind, TaskError},
+    types::{Blob, ErrorKind, TaskError},
 };
 
 /// Where a value is in guest memory: its bytes (pointer, length) and its handles (pointer, count).
@@ -197,7 +196,7 @@ impl Written {
                 let file = state.services.files().store(rest);
                 Contents::File(*format, file.map_err(|error| state.io(function, &error))?)
             }
-            _ => Contents::Inline(Bytes::copy_from_slice(bytes)),
+            _ => Contents::Inline(Blob::copy_from_slice(bytes)),
         };
         Ok(Value::with(contents, self.refs, Some(charge)))
     }

@@ -518,3 +518,28 @@ fn dev_runs_again_after_a_change() {
     assert_eq!(lines.next().unwrap().unwrap(), "two");
     assert_eq!(interrupted(child, "-INT").status.code(), Some(130));
 }
+
+/// Prints a line, waits for one of standard input, and ends.
+const ASK: &str = r#"(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $write (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_read" (func $read (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\40\00\00\00\05\00\00\00\80\00\00\00\08\00\00\00")
+  (data (i32.const 64) "name\0a")
+  (func (export "_start")
+    (drop (call $write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 100)))
+    (drop (call $read (i32.const 0) (i32.const 8) (i32.const 1) (i32.const 100)))))"#;
+
+#[test]
+fn a_question_is_seen_before_the_answer_is_given() {
+    let place = Place::new(ASK);
+    let mut command = command(&["submit", place.module.to_str().unwrap()]);
+    command.stdin(Stdio::piped()).stdout(Stdio::piped());
+    let mut child = command.spawn().unwrap();
+    let mut line = String::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap());
+    output.read_line(&mut line).unwrap();
+    assert_eq!(line, "name\n");
+    child.stdin.take().unwrap().write_all(b"x\n").unwrap();
+    assert!(child.wait().unwrap().success());
+}

@@ -361,6 +361,10 @@ async fn transfer<S: HostServices>(
     let Some(vectors) = vectors(memory, what.name(), iovs, n)? else {
         return Ok(EINVAL);
     };
+    if matches!(what, File::Read) {
+        // A question is to be seen before the guest waits for the answer.
+        state.output.try_flush();
+    }
     // Wasmtime uses the first buffer that is not empty, and so does this.
     let first = vectors.into_iter().find(|(_, len)| *len > 0);
     let Some((ptr, len)) = first.filter(|(_, len)| *len > MAX_IO) else {

@@ -1,33 +1,19 @@
 //! Builds every guest: each crate in `examples/` and in `tests/guests/`, all in one call of cargo, for `wasm32-wasip1`.
 //!
-//! A [`Guest`] is found by its folder. They are built into `target/guests`, not into the outer target directory, whose
-//! lock the outer cargo holds. The outcome is one Rust file, which `src/lib.rs` includes: a constant with the path of
-//! each module, and for each group of guests a macro `foreach_<group>!` that calls another macro with each guest's name,
-//! so that the group's tests can refuse to compile while one of their guests has none.
-//!
-//! The flags are those of `wrun build` where they matter (a small stack); whatever flags the outer build has stay out.
+//! A [`Guest`] is found by its folder; `host/build/guests.rs` builds them. The outcome is one Rust file, which
+//! `src/lib.rs` includes: a constant with the path of each module, and for each group of guests a macro
+//! `foreach_<group>!` that calls another macro with each guest's name, so that the group's tests can refuse to compile
+//! while one of their guests has none.
+
+#[path = "../host/build/guests.rs"]
+mod builder;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
+use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::Command;
-use std::{env, fs};
 
-const TARGET: &str = "wasm32-wasip1";
-
-/// A small stack makes a sandbox cheap: all that lies below the heap is made anew for each task.
-const RUSTFLAGS: &str = "-Clink-arg=-zstack-size=65536";
-
-/// Fast code, built fast; names stay, for backtraces.
-const PROFILE: [(&str, &str); 7] = [
-    ("OPT_LEVEL", "3"),
-    ("LTO", "off"),
-    ("CODEGEN_UNITS", "4"),
-    ("PANIC", "abort"),
-    ("DEBUG", "0"),
-    ("STRIP", "debuginfo"),
-    ("INCREMENTAL", "false"),
-];
+use builder::{TARGET, variable};
 
 /// One crate to build.
 struct Guest {
@@ -63,6 +49,7 @@ fn main() {
     for input in [
         "Cargo.toml",
         "Cargo.lock",
+        "host/build/guests.rs",
         "rust-toolchain.toml",
         "guest-sdk/Cargo.toml",
         "guest-sdk/src",
@@ -82,17 +69,19 @@ fn main() {
     }));
     check_groups(&tests, &guests);
 
-    let output = target_directory();
-    add_target();
-    build(&root, &output, &guests);
-    let text = generated(&output.join(TARGET).join("release"), &guests);
+    assert!(
+        builder::add_target(),
+        "the guests need the target {TARGET}, and `rustup target add {TARGET}` failed"
+    );
+    let built = guests.iter().filter(|guest| guest.group != "cases");
+    assert!(
+        builder::build(&root, built.map(|guest| &*guest.package)),
+        "the guests do not build; the compiler's messages stand above"
+    );
+    let text = generated(&guests);
     let file = PathBuf::from(variable("OUT_DIR")).join("guests.rs");
     fs::write(&file, text)
         .unwrap_or_else(|error| panic!("can't write {}: {error}", file.display()));
-}
-
-fn variable(name: &str) -> String {
-    env::var(name).unwrap_or_else(|error| panic!("cargo sets {name} for build scripts: {error}"))
 }
 
 /// The crates in a folder.
@@ -139,84 +128,12 @@ fn check_groups(tests: &Path, guests: &[Guest]) {
     }
 }
 
-/// `target/guests`: beside the directories of the profiles, and shared by them.
-fn target_directory() -> PathBuf {
-    let out = PathBuf::from(variable("OUT_DIR"));
-    let target = out
-        .ancestors()
-        .find(|path| path.file_name().is_some_and(|name| name == "build"));
-    let target = target
-        .and_then(Path::parent)
-        .and_then(Path::parent)
-        .unwrap_or(&out);
-    target.join("guests")
-}
-
-/// Adds the target with rustup when it is missing.
-fn add_target() {
-    let rustc = env::var_os("RUSTC").unwrap_or_else(|| "rustc".into());
-    let libraries = Command::new(rustc)
-        .args(["--print", "target-libdir", "--target", TARGET])
-        .output();
-    let there = libraries.is_ok_and(|output| {
-        output.status.success()
-            && Path::new(String::from_utf8_lossy(&output.stdout).trim()).is_dir()
-    });
-    if !there {
-        let added = Command::new("rustup")
-            .args(["target", "add", TARGET])
-            .status();
-        assert!(
-            added.is_ok_and(|status| status.success()),
-            "the guests need the target {TARGET}, and `rustup target add {TARGET}` failed"
-        );
-    }
-}
-
-fn build(root: &Path, output: &Path, guests: &[Guest]) {
-    let mut cargo = Command::new(variable("CARGO"));
-    cargo
-        .current_dir(root)
-        .args([
-            "build",
-            "--locked",
-            "--release",
-            "--target",
-            TARGET,
-            "--target-dir",
-        ])
-        .arg(output);
-    for guest in guests.iter().filter(|guest| guest.group != "cases") {
-        cargo.args(["--package", &guest.package]);
-    }
-    for leaked in [
-        "RUSTFLAGS",
-        "CARGO_BUILD_TARGET",
-        "CARGO_BUILD_RUSTFLAGS",
-        "RUSTC_WORKSPACE_WRAPPER",
-        "CARGO_TARGET_DIR",
-    ] {
-        cargo.env_remove(leaked);
-    }
-    cargo.env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS);
-    for (key, value) in PROFILE {
-        cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
-    }
-    let status = cargo
-        .status()
-        .expect("cargo can be started, since it started this");
-    assert!(
-        status.success(),
-        "the guests do not build; the compiler's messages stand above"
-    );
-}
-
 /// The constants and the macros.
-fn generated(modules: &Path, guests: &[Guest]) -> String {
+fn generated(guests: &[Guest]) -> String {
     let mut text = String::from("/// The path of each guest's module.\npub mod guest {\n");
     let mut groups: BTreeMap<&str, BTreeSet<String>> = BTreeMap::new();
     for guest in guests.iter().filter(|guest| guest.group != "cases") {
-        let file = modules.join(guest.file());
+        let file = builder::module(&guest.file());
         assert!(file.is_file(), "cargo built no {}", file.display());
         let (name, package) = (guest.name(), &guest.package);
         let line = writeln!(

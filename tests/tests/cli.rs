@@ -543,3 +543,41 @@ fn a_question_is_seen_before_the_answer_is_given() {
     child.stdin.take().unwrap().write_all(b"x\n").unwrap();
     assert!(child.wait().unwrap().success());
 }
+
+#[test]
+fn bench_measures_the_rows_that_are_asked_for() {
+    let output = wrun(&["bench", "--rows", "put-get", "--repeat", "1", "--json"]);
+    assert_eq!(String::from_utf8_lossy(&output.stderr), "");
+    assert_eq!(output.status.code(), Some(0));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(
+        (&report["repeat"], &report["host"]["version"]),
+        (&1.into(), &env!("CARGO_PKG_VERSION").into())
+    );
+    let [row] = &report["rows"].as_array().unwrap()[..] else {
+        panic!("{report:#}")
+    };
+    assert_eq!(
+        (&row["name"], &row["unit"], &row["goal"]["of"]),
+        (&"put-get".into(), &"/s".into(), &"at-least".into())
+    );
+    assert!(
+        row["median"].as_f64().unwrap() > 0.0 && row["error"].is_null(),
+        "{row:#}"
+    );
+}
+
+#[test]
+fn bench_refuses_rows_that_it_does_not_know() {
+    let output = wrun(&["bench", "--rows", "put-get,putget"]);
+    expect_error(
+        &output,
+        2,
+        &[
+            "no row `putget`",
+            "the rows: bare, tasks-one-driver",
+            "did you mean `put-get`?",
+        ],
+    );
+    expect_error(&wrun(&["bench", "--repeat", "0"]), 2, &["--repeat"]);
+}

@@ -1,6 +1,6 @@
 //! What the user may write.
 
-use std::{path::PathBuf, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
@@ -39,6 +39,8 @@ pub(super) enum Command {
     Replay(ReplayArgs),
     /// Show what this machine offers: cores, kernel, limits
     Info(InfoArgs),
+    /// Measure what wrun does on this machine, beside bare Wasmtime
+    Bench(BenchArgs),
     /// Print a completion script for a shell
     Completions(CompletionsArgs),
 }
@@ -169,6 +171,19 @@ pub(super) struct ReplayArgs {
 
 #[derive(Debug, ClapArgs)]
 pub(super) struct InfoArgs {
+    /// Print JSON
+    #[arg(long)]
+    pub(super) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(super) struct BenchArgs {
+    /// Measure these rows only
+    #[arg(long, value_name = "NAME,...", value_delimiter = ',')]
+    pub(super) rows: Vec<String>,
+    /// How often each row is measured, after one warm-up
+    #[arg(long, value_name = "N", default_value = "5")]
+    pub(super) repeat: NonZeroUsize,
     /// Print JSON
     #[arg(long)]
     pub(super) json: bool,

@@ -2,12 +2,13 @@
 //!
 //! [`Args`] is what the user wrote; [`run`] hands it to its command in `commands/`, which gives an [`Exit`] or a
 //! `Failure`, the one kind of error here, made for reading. `driver` runs a job to its end;
-//! `output` prints what guests print, `stop` tells of signals and changed files, `build` runs cargo.
+//! `output` prints what guests print, `bench` measures, `stop` tells of signals and changed files, `build` runs cargo.
 //!
 //! Data goes to standard output, all else to standard error. It knows the node through its public interface only, as any
 //! program that embeds wrun does.
 
 mod args;
+mod bench;
 mod build;
 mod commands;
 mod driver;

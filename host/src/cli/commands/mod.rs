@@ -1,5 +1,6 @@
 //! The commands, one file each. They put the other parts together; each gives how the process ends.
 
+mod bench;
 mod build;
 mod completions;
 mod dev;
@@ -26,6 +27,7 @@ pub(super) fn run(command: Command) -> Result<Exit> {
         Command::Build(args) => block_on(build::run(args)),
         Command::Info(args) => block_on(info::run(args)),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Bench(args) => bench::run(args),
         Command::New(args) => new::run(&args),
         Command::Completions(args) => completions::run(&args),
     }

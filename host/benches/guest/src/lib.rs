@@ -2,7 +2,7 @@
 //!
 //! Each case checks its own results, takes its own time, and prints one line of whole numbers, mostly nanoseconds, which
 //! the row's measurement reads. [`tasks`], [`actors`] and [`objects`] hold the cases; [`held`] the programs that stand
-//! still while somebody looks at the process's memory; [`graphs`] those that only `tests/peers` uses.
+//! still while somebody looks at the process's memory; [`graphs`] and [`peers`] are for `tests/peers`.
 
 #![forbid(unsafe_code)]
 #![allow(
@@ -14,6 +14,7 @@ mod actors;
 mod graphs;
 mod held;
 mod objects;
+mod peers;
 mod tasks;
 
 use std::time::Instant;
@@ -37,6 +38,7 @@ const CASES: &[(&str, Case)] = &[
     ("share-large", objects::share_large),
     ("tree", graphs::tree),
     ("chain", graphs::chain),
+    ("peers", peers::all),
     ("one", held::one_task),
     ("idle", held::idle),
     ("queued", held::queued),

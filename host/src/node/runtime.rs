@@ -232,7 +232,7 @@ impl Runtime {
             sandboxes,
             tenant: scheduler.tenant(std::num::NonZeroU32::MIN),
             account: Account::new("the tenant", limits, None),
-            files: MemFiles::default(),
+            files: MemFiles::new(options.object_store_memory),
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
             living: Living::default(),

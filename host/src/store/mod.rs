@@ -10,6 +10,7 @@
 //!
 //! It doesn't know what an actor is ([`Resource::Actor`] is opaque here), who computes an object, or when.
 
+mod extents;
 mod memfile;
 mod object;
 mod stream;

@@ -33,8 +33,8 @@ pub mod types;
 
 pub use job::{JobOptions, TaskRecord};
 pub use node::{
-    Fault, Faults, Job, JobEnd, Module, NodeInfo, Pending, Runtime, RuntimeOptions, StartError,
-    SubmitError,
+    Fault, Faults, Job, JobEnd, Module, NodeInfo, Pending, Runtime, RuntimeOptions, SpillTo,
+    StartError, SubmitError,
 };
 pub use sandbox::{CacheDir, LoadError, ModuleInfo, inspect};
 pub use types::{DirGrant, ErrorKind, Event, JobStats, LogLine, TaskError};

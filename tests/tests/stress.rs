@@ -6,7 +6,7 @@
 
 use std::time::Duration;
 
-use wrun_host::{ErrorKind, JobEnd, JobOptions, Runtime, RuntimeOptions};
+use wrun_host::{ErrorKind, JobEnd, JobOptions, Runtime, RuntimeOptions, SpillTo};
 use wrun_tests::{guest, submit};
 
 const MIB: u64 = 1 << 20;
@@ -35,6 +35,14 @@ fn case(options: RuntimeOptions, name: &str, size: u64) -> JobEnd {
         let job = runtime.submit(&module, options).expect("submitted");
         let end = job.wait().await;
         drop(job);
+        // Files of spilled objects are removed a moment later.
+        let disk = |held: &[(&str, u64)]| held.iter().any(|(what, _)| what.contains("spilled"));
+        for _ in 0..500 {
+            if !disk(&runtime.held()) {
+                break;
+            }
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
         assert_eq!(runtime.held(), [], "{name} left something");
         runtime.shutdown().await;
         end
@@ -197,13 +205,89 @@ fn deadlock_two_actors_flood_each_other_with_a_small_queue() {
 
 #[test]
 fn deadlock_writers_fill_the_store_holding_refs() {
-    holds(
-        "deadlock::writers_fill_the_store_holding_refs",
-        20,
-        |options| {
-            options.object_store_memory = 32 * MIB;
-        },
-    );
+    for spill in [SpillTo::Temp, SpillTo::Nowhere] {
+        holds(
+            "deadlock::writers_fill_the_store_holding_refs",
+            20,
+            |options| {
+                options.object_store_memory = 32 * MIB;
+                options.spill = spill.clone();
+            },
+        );
+    }
+}
+
+/// Objects of four times the store's memory and more, all held: nothing is lost, and memory stays within its bound.
+#[test]
+fn objects_beyond_memory_are_spilled_and_read_back() {
+    for (name, count) in [
+        ("tiers::puts_beyond_memory", 256),
+        ("tiers::results_and_arguments_beyond_memory", 128),
+        ("tiers::nested_arguments_beyond_memory", 40),
+    ] {
+        let memory = if count < 100 { 8 * MIB } else { 64 * MIB };
+        let dir = tempfile::tempdir().expect("a directory");
+        for slots in [1.0, 2.0] {
+            let mut options = options(slots, 4);
+            options.object_store_memory = memory;
+            options.spill = SpillTo::Dir(dir.path().to_owned());
+            let end = case(options, name, count);
+            let stats = end.stats;
+            assert_eq!((end.exit_code, end.error), (0, None), "{name} {slots}");
+            assert!(stats.object_bytes_peak <= memory, "{name}: {stats:?}");
+            assert!(stats.spilled_bytes_peak >= 3 * memory, "{name}: {stats:?}");
+            let left = std::fs::read_dir(dir.path()).expect("is there").count();
+            assert_eq!(left, 0, "the folder goes with the runtime");
+        }
+    }
+}
+
+#[test]
+fn a_full_disk_is_an_error_that_names_both_limits() {
+    let mut options = options(1.0, 4);
+    options.object_store_memory = 16 * MIB;
+    options.spill_limit = 16 * MIB;
+    let error = case(options, "tiers::puts_beyond_memory", 64).error;
+    let error = error.expect("64 MiB don't fit into 32");
+    assert_eq!(error.kind, ErrorKind::WouldDeadlock, "{error}");
+    for option in ["--object-store-memory", "--spill-limit"] {
+        assert!(error.message.contains(option), "{error}");
+    }
+}
+
+/// What a process leaves that is killed, the next one removes.
+#[test]
+fn files_of_a_killed_process_are_removed_by_the_next() {
+    let dir = tempfile::tempdir().expect("a directory");
+    let files = || {
+        let folders = std::fs::read_dir(dir.path()).expect("is there").flatten();
+        folders
+            .filter_map(|folder| std::fs::read_dir(folder.path()).ok())
+            .map(Iterator::count)
+            .sum::<usize>()
+    };
+    let mut child = std::process::Command::new(wrun_tests::wrun())
+        .args(["submit", "--object-store-memory", "8M", "--spill-dir"])
+        .arg(dir.path())
+        .arg(guest::STRESS)
+        .args(["--", "tiers::puts_beyond_memory", "4000"])
+        .spawn()
+        .expect("starts");
+    for _ in 0..6000 {
+        if files() > 10 {
+            break;
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+    child.kill().expect("is running");
+    child.wait().expect("is gone");
+    assert!(files() > 10, "it was killed in the middle");
+    let run = submit(guest::STRESS)
+        .option("--spill-dir", dir.path())
+        .arg("list")
+        .run();
+    run.expect_code(0);
+    assert_eq!(std::fs::read_dir(dir.path()).expect("is there").count(), 0);
 }
 
 #[test]

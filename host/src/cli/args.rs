@@ -104,6 +104,15 @@ pub(super) struct RunArgs {
     /// Memory for objects: results and values that were put [env: WRUN_OBJECT_STORE_MEMORY]
     #[arg(long, value_name = "SIZE", help_heading = "What it is given", value_parser = parse_size)]
     pub(super) object_store_memory: Option<u64>,
+    /// Where objects go beyond that memory; a private directory in the system's temporary one by default [env: WRUN_SPILL_DIR]
+    #[arg(long, value_name = "DIR", help_heading = "What it is given", value_hint = ValueHint::DirPath)]
+    pub(super) spill_dir: Option<PathBuf>,
+    /// Disk that these objects may take; by default 1 GiB, or 5 % of a small file system, stays free [env: WRUN_SPILL_LIMIT]
+    #[arg(long, value_name = "SIZE", help_heading = "What it is given", value_parser = parse_size)]
+    pub(super) spill_limit: Option<u64>,
+    /// Keep all objects in memory: who writes to a full store waits
+    #[arg(long, help_heading = "What it is given", conflicts_with_all = ["spill_dir", "spill_limit"])]
+    pub(super) no_spill: bool,
 
     /// Print everything as JSON lines on standard output: log lines, events, result, end
     #[arg(long, help_heading = "What it tells")]
@@ -215,7 +224,7 @@ mod tests {
     #[test]
     fn submit_takes_its_options() {
         let line = "wrun submit m.wasm --num-cpus 2 --timeout 1m --dir a::/b:ro --dir c --env A=1 --env B \
-                    --memory-limit 1M --object-store-memory 2G --json --stats --record r -- x --y";
+                    --memory-limit 1M --object-store-memory 2G --spill-dir s --spill-limit 3G --json --stats --record r -- x --y";
         let Ok(Command::Submit(SubmitArgs { module, run })) = parse(line) else {
             panic!("{:?}", parse(line))
         };
@@ -230,6 +239,10 @@ mod tests {
         assert_eq!(
             (run.memory_limit, run.object_store_memory),
             (Some(1 << 20), Some(2 << 30))
+        );
+        assert_eq!(
+            (run.spill_dir, run.spill_limit, run.no_spill),
+            (Some("s".into()), Some(3 << 30), false)
         );
         assert!(run.json && run.stats && run.record.is_some());
     }
@@ -259,6 +272,10 @@ mod tests {
             (
                 "wrun submit m.wasm --output f",
                 ErrorKind::MissingRequiredArgument,
+            ),
+            (
+                "wrun submit m.wasm --no-spill --spill-dir s",
+                ErrorKind::ArgumentConflict,
             ),
             (
                 "wrun submit m.wasm --task t -- x",

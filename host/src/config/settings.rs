@@ -3,7 +3,12 @@
 use std::{ffi::OsString, path::PathBuf, time::Duration};
 
 use super::{ConfigError, EnvVar, grant, parse_size, parse_slots};
-use crate::{job::JobOptions, node::RuntimeOptions, sandbox::CacheDir, types::DirGrant};
+use crate::{
+    job::JobOptions,
+    node::{RuntimeOptions, SpillTo},
+    sandbox::CacheDir,
+    types::DirGrant,
+};
 
 /// Looks up an environment variable.
 pub type Environment<'a> = &'a dyn Fn(&str) -> Option<OsString>;
@@ -17,6 +22,10 @@ pub struct RuntimeSettings {
     pub memory_limit: Option<u64>,
     /// Bytes of objects; `WRUN_OBJECT_STORE_MEMORY`.
     pub object_store_memory: Option<u64>,
+    /// Where objects go beyond that; `WRUN_SPILL_DIR`, where an empty one means nowhere.
+    pub spill: Option<SpillTo>,
+    /// Bytes of objects there; `WRUN_SPILL_LIMIT`.
+    pub spill_limit: Option<u64>,
 }
 
 impl RuntimeSettings {
@@ -46,6 +55,18 @@ impl RuntimeSettings {
             parse_size,
         )? {
             options.object_store_memory = bytes;
+        }
+        if let Some(spill) = self.spill.clone() {
+            options.spill = spill;
+        } else if let Some(dir) = env("WRUN_SPILL_DIR") {
+            options.spill = if dir.is_empty() {
+                SpillTo::Nowhere
+            } else {
+                SpillTo::Dir(dir.into())
+            };
+        }
+        if let Some(bytes) = first(self.spill_limit, env, "WRUN_SPILL_LIMIT", parse_size)? {
+            options.spill_limit = bytes;
         }
         Ok(options)
     }

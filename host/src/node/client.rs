@@ -372,8 +372,10 @@ async fn object_json(object: &ObjectRef) -> Result<Json, TaskError> {
         .as_ref()
         .map_err(|error| (**error).clone().unpaid())?;
     let bad = |what: String| TaskError::new(ErrorKind::BadResult, what);
-    let bytes = value.contents().to_bytes();
-    let bytes = bytes.map_err(|e| bad(format!("the result can't be read: {e}")))?;
+    let bytes = value
+        .to_bytes()
+        .await
+        .map_err(|e| TaskError::new(ErrorKind::System, format!("the result can't be read: {e}")))?;
     match bytes.split_first() {
         Some((&format::JSON, text)) => {
             let json = serde_json::from_slice(text)

@@ -23,7 +23,7 @@ mod tick;
 
 pub use client::{Actor, Job, Pending};
 pub use faults::{Fault, Faults};
-pub use runtime::{Module, NodeInfo, Runtime, RuntimeOptions, StartError, SubmitError};
+pub use runtime::{Module, NodeInfo, Runtime, RuntimeOptions, SpillTo, StartError, SubmitError};
 pub use state::JobEnd;
 
 #[cfg(test)]

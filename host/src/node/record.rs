@@ -28,7 +28,7 @@ impl Collector {
             .map(|resource| self.resource(resource))
             .collect();
         // The record is of an error already: one that can't be read is left out.
-        let bytes = value.contents().to_bytes().unwrap_or_default();
+        let bytes = value.to_bytes_blocking().unwrap_or_default();
         RecordedValue {
             bytes: Encoded(bytes.to_vec()),
             refs,

@@ -1,6 +1,6 @@
 //! The runtime: options, start, load, submit, shutdown.
 
-use std::{num::NonZeroUsize, sync::Arc, time::Duration};
+use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::Serialize;
 use thiserror::Error;
@@ -23,7 +23,7 @@ use crate::{
         SandboxesOptions,
     },
     scheduler::{Scheduler, SchedulerOptions},
-    store::MemFiles,
+    store::{MemFiles, Spill, SpillDirError},
     tenant::{Account, Limits, Resource},
     types::{ErrorKind, NodeId, SLOT},
 };
@@ -36,6 +36,18 @@ const MAX_HANDLES: u64 = 16 << 20;
 
 /// Lines of output that may wait to be read before guests wait.
 const LOG_LINES: usize = 1024;
+
+/// Where large values go when the object store's memory is full.
+#[derive(Debug, Clone, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum SpillTo {
+    /// Nowhere: who writes waits.
+    Nowhere,
+    /// A private directory in the system's one for temporary files; nowhere when that can't be used.
+    Temp,
+    /// This directory.
+    Dir(PathBuf),
+}
 
 /// How a runtime is set up.
 #[derive(Debug, Clone)]
@@ -51,6 +63,10 @@ pub struct RuntimeOptions {
     pub total_memory: u64,
     /// Bytes of objects. Default: 2 GiB.
     pub object_store_memory: u64,
+    /// Where objects go beyond that. Default: to a private directory in the system's one for temporary files.
+    pub spill: SpillTo,
+    /// Bytes of objects there. Default: no limit but that some of the file system stays free.
+    pub spill_limit: u64,
     /// Living sandboxes: running, suspended or actors. Default: what the kernel can hold, 8,191 with its usual settings.
     pub max_sandboxes: u64,
     /// Sandboxes that the pool holds ready; others are made on demand. Default: 1,000.
@@ -74,6 +90,8 @@ impl Default for RuntimeOptions {
             memory_limit: 256 << 20,
             total_memory: 16 << 30,
             object_store_memory: 2 << 30,
+            spill: SpillTo::Temp,
+            spill_limit: u64::MAX,
             max_sandboxes: sandbox::max_sandboxes(),
             pool_size: 1_000,
             max_queued_calls: 1_000_000,
@@ -97,6 +115,9 @@ pub enum StartError {
     /// The engine could not be set up.
     #[error(transparent)]
     Engine(#[from] EngineError),
+    /// The directory for spilled values can't be used.
+    #[error(transparent)]
+    Spill(#[from] SpillDirError),
     /// A thread could not be started.
     #[error("a thread could not be started: {0}")]
     Thread(#[from] std::io::Error),
@@ -162,8 +183,14 @@ pub struct NodeInfo {
     pub memory_limit: u64,
     /// Bytes of memory of all sandboxes.
     pub total_memory: u64,
-    /// Bytes of objects.
+    /// Bytes of objects in memory.
     pub object_store_memory: u64,
+    /// Where objects go beyond that, if anywhere.
+    pub spill_dir: Option<PathBuf>,
+    /// Why they go nowhere.
+    pub spill_off: Option<String>,
+    /// Bytes of objects there, if that is limited.
+    pub spill_limit: Option<u64>,
     /// Living sandboxes.
     pub max_sandboxes: u64,
     /// Waiting calls.
@@ -180,6 +207,7 @@ pub struct NodeInfo {
 pub struct Runtime {
     node: Arc<NodeState>,
     options: RuntimeOptions,
+    spill_off: Option<String>,
     // Fields drop in this order: no tick after the engines are idle, tokio last.
     scheduler: Option<Scheduler<QueuedCall>>,
     _ticker: Ticker,
@@ -218,12 +246,7 @@ impl Runtime {
                 .slots(slots)
                 .on_busy(move |busy| handle.set_busy(busy)),
         )?;
-        let limits = Limits::default()
-            .with(Resource::SandboxBytes, options.total_memory)
-            .with(Resource::ObjectBytes, options.object_store_memory)
-            .with(Resource::Handles, MAX_HANDLES)
-            .with(Resource::QueuedCalls, options.max_queued_calls)
-            .with(Resource::QueuedBytes, options.max_queued_bytes);
+        let (files, spill_off) = files(&options, tokio.handle())?;
         let node = Arc::new(NodeState {
             id: NodeId::random(),
             slots,
@@ -231,8 +254,8 @@ impl Runtime {
             memory_limit: options.memory_limit,
             sandboxes,
             tenant: scheduler.tenant(std::num::NonZeroU32::MIN),
-            account: Account::new("the tenant", limits, None),
-            files: MemFiles::new(options.object_store_memory),
+            account: Account::new("the tenant", limits(&options), None),
+            files,
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
             living: Living::default(),
@@ -240,6 +263,7 @@ impl Runtime {
         Ok(Self {
             node,
             options,
+            spill_off,
             scheduler: Some(scheduler),
             _ticker: ticker,
             tokio: Some(tokio),
@@ -369,6 +393,9 @@ impl Runtime {
             memory_limit: self.options.memory_limit,
             total_memory: self.options.total_memory,
             object_store_memory: self.options.object_store_memory,
+            spill_dir: self.node.files.spill().map(|spill| spill.path().to_owned()),
+            spill_off: self.spill_off.clone(),
+            spill_limit: Some(self.options.spill_limit).filter(|limit| *limit < u64::MAX),
             max_sandboxes: self.options.max_sandboxes,
             max_queued_calls: self.options.max_queued_calls,
             engine: self.node.sandboxes.info(),
@@ -399,11 +426,42 @@ impl Drop for Runtime {
             self.node.stop_jobs(PATIENCE);
             scheduler.shutdown();
         }
+        if let Some(spill) = self.node.files.spill() {
+            spill.remove();
+        }
         if let Some(tokio) = self.tokio.take() {
             // Not `drop`, which blocks and may not be called on an async thread.
             tokio.shutdown_background();
         }
     }
+}
+
+/// What the tenant may hold.
+fn limits(options: &RuntimeOptions) -> Limits {
+    Limits::default()
+        .with(Resource::SandboxBytes, options.total_memory)
+        .with(Resource::ObjectBytes, options.object_store_memory)
+        .with(Resource::SpilledBytes, options.spill_limit)
+        .with(Resource::Handles, MAX_HANDLES)
+        .with(Resource::QueuedCalls, options.max_queued_calls)
+        .with(Resource::QueuedBytes, options.max_queued_bytes)
+}
+
+/// Where large values lie, and why none go to disk when none do.
+fn files(
+    options: &RuntimeOptions,
+    tokio: &tokio::runtime::Handle,
+) -> Result<(MemFiles, Option<String>), SpillDirError> {
+    let (spill, off) = match &options.spill {
+        SpillTo::Nowhere => (None, Some("it was switched off (`--no-spill`)".to_owned())),
+        SpillTo::Temp => match Spill::new(None, tokio.clone()) {
+            Ok(spill) => (Some(spill), None),
+            Err(error) => (None, Some(error.to_string())),
+        },
+        SpillTo::Dir(dir) => (Some(Spill::new(Some(dir), tokio.clone())?), None),
+    };
+    let memory = options.object_store_memory;
+    Ok((MemFiles::with_spill(memory, spill), off))
 }
 
 /// Slots in units of 1/10,000.

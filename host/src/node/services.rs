@@ -1,8 +1,8 @@
 //! What a running call's host functions may do: the node's side of [`HostServices`].
 
 use std::{
-    future::Future,
-    pin::Pin,
+    future::{Future, poll_fn},
+    pin::{Pin, pin},
     sync::{Arc, atomic::Ordering},
     task::{Context, Poll},
     time::Duration,
@@ -19,7 +19,7 @@ use super::{
 use crate::{
     sandbox::{HostServices, LogSource, Tick, WasiConfig},
     scheduler::{Stalled, Tenant, Turn, Wait},
-    store::{MemFiles, ObjectRef, Resource, Value, Waiting},
+    store::{Contents, Full, MemFiles, ObjectRef, Place, Resource, RestoreError, Value, Waiting},
     tenant::{self, Account, Charge, OverLimit},
     types::{CallSpec, ErrorKind, SLOT, TaskError},
 };
@@ -63,6 +63,7 @@ impl CallServices {
         match self.call.job.account.charge(resource, n) {
             Ok(charge) => Ok(charge),
             Err(over) if over.is_hopeless() => Err(over_limit(&over)),
+            Err(_) if resource == tenant::Resource::ObjectBytes => self.object_room(n).await,
             Err(_) => {
                 let room = Room::new(
                     &self.call.job.account,
@@ -74,6 +75,76 @@ impl CallServices {
             }
         }
     }
+
+    /// Room in the store: spills values; when none can be, waits until that changes or others give room back.
+    async fn object_room(&mut self, n: u64) -> Result<Charge, TaskError> {
+        let job = self.call.job.clone();
+        let (account, files) = (&job.account, &job.node.files);
+        loop {
+            let seen = files.changes();
+            let full = match self.make_room(n).await {
+                Ok(Some(charge)) => return Ok(charge),
+                Ok(None) => continue,
+                Err(full) => full,
+            };
+            let resource = tenant::Resource::ObjectBytes;
+            let mut room = pin!(Room::new(account, &job.node.tenant, resource, n));
+            let wait = poll_fn(|cx| match files.poll_changed(seen, cx) {
+                true => Poll::Ready(Ok(None)),
+                false => room.as_mut().poll(cx).map_ok(Some),
+            });
+            match self.turn.block(Wait::Forever, wait).await {
+                Ok(Some(charge)) => return Ok(charge),
+                Ok(None) => {}
+                Err(error) => return Err(with_reason(error, &full)),
+            }
+        }
+    }
+
+    /// Has values spilled, unless there is room by now.
+    async fn make_room(&mut self, n: u64) -> Result<Option<Charge>, Full> {
+        let job = self.call.job.clone();
+        let charge = || job.account.charge(tenant::Resource::ObjectBytes, n).ok();
+        let made = job.node.files.make_room(n, charge);
+        self.turn.block(Wait::Bounded, made).await
+    }
+
+    /// As [`bring_back`](HostServices::bring_back); others are spilled for it only if `spill`.
+    async fn fetch(&mut self, value: &Value, spill: bool) -> Result<Option<Contents>, TaskError> {
+        loop {
+            if let Some(contents) = value.resident() {
+                return Ok(Some(contents));
+            }
+            let Some(spilled) = value.spilled() else {
+                continue;
+            };
+            let n = spilled.room();
+            let account = &self.call.job.account;
+            let charge = match account.charge(tenant::Resource::ObjectBytes, n) {
+                Ok(charge) => charge,
+                Err(over) if !spill || over.is_hopeless() => return Ok(None),
+                Err(_) => match self.make_room(n).await {
+                    Ok(Some(charge)) => charge,
+                    Ok(None) => continue,
+                    Err(_) => return Ok(None),
+                },
+            };
+            let restored = self
+                .turn
+                .block(Wait::Bounded, spilled.restore(charge))
+                .await;
+            return restored.map(Some).map_err(|error| unreadable(&error));
+        }
+    }
+}
+
+fn unreadable(error: &RestoreError) -> TaskError {
+    TaskError::new(ErrorKind::System, error.to_string())
+}
+
+fn with_reason(error: TaskError, full: &Full) -> TaskError {
+    let message = format!("{}; {full}", error.message);
+    TaskError { message, ..error }
 }
 
 /// What a value is charged.
@@ -82,7 +153,15 @@ fn size_of_value(bytes: usize, refs: usize) -> u64 {
 }
 
 fn over_limit(over: &OverLimit) -> TaskError {
-    TaskError::new(ErrorKind::Limit, over.to_string())
+    TaskError::new(ErrorKind::Limit, format!("{over}{}", option_of(over)))
+}
+
+/// Which option raises a limit.
+fn option_of(over: &OverLimit) -> &'static str {
+    match over.resource {
+        tenant::Resource::ObjectBytes => " (`--object-store-memory`)",
+        _ => "",
+    }
 }
 
 /// Waits for room in an account; when nobody could ever make room it takes from the reserve, or fails.
@@ -126,8 +205,10 @@ impl Future for Room<'_> {
             self.account
                 .charge_reserve(self.resource, self.n)
                 .map_err(|over| {
-                    let message =
-                        format!("{over}; everything else waits too, so there will never be room");
+                    let option = option_of(&over);
+                    let message = format!(
+                        "{over}{option}; everything else waits too, so there will never be room"
+                    );
                     TaskError::new(ErrorKind::WouldDeadlock, message)
                 }),
         )
@@ -197,6 +278,22 @@ impl HostServices for CallServices {
 
     fn files(&self) -> &MemFiles {
         &self.call.job.node.files
+    }
+
+    async fn read(&mut self, value: &Value, offset: u64, len: usize) -> Result<Place, TaskError> {
+        loop {
+            if let Some(contents) = self.fetch(value, false).await? {
+                return Ok(Place::Memory(contents));
+            }
+            if let Some(spilled) = value.spilled() {
+                let piece = self.turn.block(Wait::Bounded, spilled.read(offset, len));
+                return piece.await.map(Place::Disk).map_err(|e| unreadable(&e));
+            }
+        }
+    }
+
+    async fn bring_back(&mut self, value: &Value) -> Result<Option<Contents>, TaskError> {
+        self.fetch(value, true).await
     }
 
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError> {

@@ -457,6 +457,8 @@ impl JobState {
             sandboxes_outside_pool: counters.outside_pool.get(),
             object_bytes: self.account.used(Resource::ObjectBytes),
             object_bytes_peak: self.account.peak(Resource::ObjectBytes),
+            spilled_bytes: self.account.used(Resource::SpilledBytes),
+            spilled_bytes_peak: self.account.peak(Resource::SpilledBytes),
             sandbox_bytes_peak: self.account.peak(Resource::SandboxBytes),
             cpu_seconds: queue.cpu.as_secs_f64(),
             wall_seconds: clock::now().duration_since(self.started).as_secs_f64(),

@@ -9,7 +9,7 @@ use wrun_abi::StopMode;
 
 use super::{LogSource, WasiConfig};
 use crate::{
-    store::{MemFiles, ObjectRef, Resource, Value, Waiting},
+    store::{Contents, MemFiles, ObjectRef, Place, Resource, Value, Waiting},
     tenant::{Account, Charge},
     types::{CallSpec, TaskError},
 };
@@ -59,6 +59,27 @@ pub trait HostServices: Send + Sized + 'static {
 
     /// Where large values are written.
     fn files(&self) -> &MemFiles;
+
+    /// Where a value can be read from `offset` on, up to `len` bytes; may wait for the disk, without a slot.
+    ///
+    /// # Errors
+    /// When it can't be read back.
+    fn read(
+        &mut self,
+        value: &Value,
+        offset: u64,
+        len: usize,
+    ) -> impl Future<Output = Result<Place, TaskError>> + Send;
+
+    /// Brings a value back to memory if need be, for which others may be spilled; `None` when there is no room for it
+    /// and none can be made. It stays as long as its contents are held.
+    ///
+    /// # Errors
+    /// When it can't be read back.
+    fn bring_back(
+        &mut self,
+        value: &Value,
+    ) -> impl Future<Output = Result<Option<Contents>, TaskError>> + Send;
 
     /// Stores a value as an object.
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError>;

@@ -46,7 +46,10 @@ use rustix::{
     process::Resource,
 };
 
-use super::extents::{Extents, Run};
+use super::{
+    Spill,
+    extents::{Extents, Run},
+};
 
 const PAGE: u64 = 4 << 10;
 const BLOCK: u64 = 2 << 20;
@@ -79,6 +82,7 @@ struct Arena {
     memory: u64,
     /// What warm parts may take.
     warm: u64,
+    spill: Option<Spill>,
 }
 
 #[derive(Debug, Default)]
@@ -123,12 +127,19 @@ impl MemFiles {
     /// much free memory may be kept beside them.)
     #[must_use]
     pub fn new(memory: u64) -> Self {
+        Self::with_spill(memory, None)
+    }
+
+    /// The same, with a tier on disk.
+    #[must_use]
+    pub fn with_spill(memory: u64, spill: Option<Spill>) -> Self {
         Self(Arc::new(Arena {
             file: OnceLock::new(),
             making: Mutex::default(),
             space: Mutex::default(),
             memory,
             warm: WARM_MAX.min(memory / WARM_SHARE),
+            spill,
         }))
     }
 
@@ -139,6 +150,41 @@ impl MemFiles {
     pub fn store(&self, bytes: &[u8]) -> io::Result<MemFile> {
         let file = self.part(bytes.len() as u64)?;
         file.write(bytes)?;
+        Ok(file)
+    }
+
+    /// The tier on disk, if there is one.
+    #[must_use]
+    pub fn spill(&self) -> Option<&Spill> {
+        self.0.spill.as_ref()
+    }
+
+    /// Reads the first `len` bytes of `source` into memory of their own. Blocks.
+    pub(super) fn load(&self, source: &File, len: u64) -> io::Result<MemFile> {
+        let file = self.part(len)?;
+        let whole = match file.0.unit {
+            Unit::Page => 0,
+            Unit::Block => len - len % BLOCK,
+        };
+        let blocks = usize::try_from(whole).map_err(io::Error::other)?;
+        let mut at = 0;
+        if blocks > 0
+            && let Ok(mut mapping) = Mapping::new(file.file(), file.0.start, blocks)
+            && mapping.make_huge().is_ok()
+        {
+            source.read_exact_at(mapping.bytes(), 0)?;
+            at = whole;
+        }
+        let mut piece = vec![0; BLOCK_LEN];
+        while len - at >= BLOCK {
+            source.read_exact_at(&mut piece, at)?;
+            file.file().write_all_at(&piece, file.0.start + at)?;
+            at += BLOCK;
+        }
+        let rest = usize::try_from(len - at).map_err(io::Error::other)?;
+        piece.truncate(rest);
+        source.read_exact_at(&mut piece, at)?;
+        file.write_paged(&piece, at)?;
         Ok(file)
     }
 
@@ -335,6 +381,15 @@ impl MemFile {
         self.0.holders.load(Ordering::Acquire) == 1
     }
 
+    pub(super) fn files(&self) -> MemFiles {
+        MemFiles(self.0.arena.clone())
+    }
+
+    /// To copy its bytes without holding it: they stay where they are, but it counts as nobody's.
+    pub(super) fn peek(&self) -> Peek {
+        Peek(self.0.clone())
+    }
+
     fn file(&self) -> &File {
         &self.0.arena.file().0
     }
@@ -386,7 +441,38 @@ impl Clone for MemFile {
 
 impl Drop for MemFile {
     fn drop(&mut self) {
-        self.0.holders.fetch_sub(1, Ordering::Release);
+        let before = self.0.holders.fetch_sub(1, Ordering::Release);
+        // Only the store is left, and may spill it.
+        if before == 2
+            && let Some(spill) = &self.0.arena.spill
+        {
+            spill.changed();
+        }
+    }
+}
+
+/// A value's bytes, for who copies them to disk.
+#[derive(Debug)]
+pub(super) struct Peek(Arc<Part>);
+
+impl Peek {
+    pub(super) fn len(&self) -> u64 {
+        self.0.len
+    }
+
+    /// Writes all of them to the beginning of `target`. Blocks.
+    pub(super) fn copy_to(&self, target: &File) -> io::Result<()> {
+        let source = &self.0.arena.file().0;
+        let mut piece = vec![0; BLOCK_LEN.min(usize::try_from(self.0.len).unwrap_or(BLOCK_LEN))];
+        let mut at = 0;
+        while at < self.0.len {
+            let rest = usize::try_from(self.0.len - at).unwrap_or(BLOCK_LEN);
+            piece.truncate(rest);
+            source.read_exact_at(&mut piece, self.0.start + at)?;
+            target.write_all_at(&piece, at)?;
+            at += piece.len() as u64;
+        }
+        Ok(())
     }
 }
 

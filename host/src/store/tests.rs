@@ -31,7 +31,7 @@ fn an_outcome_is_set_once() {
     assert!(object.complete(Ok(value("first", vec![]))));
     assert!(!object.complete(error()));
     let outcome = object.outcome().expect("there").as_ref().expect("a value");
-    assert_eq!(outcome.contents().to_bytes().expect("heap"), "first");
+    assert_eq!(outcome.to_bytes_blocking().expect("heap"), "first");
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::{any::Any, cell::RefCell, fmt, io, sync::Arc};
 use bytes::Bytes;
 use parking_lot::Mutex;
 
-use super::{MemFile, ObjectRef, StreamRef};
+use super::{MemFile, ObjectRef, Piece, StreamRef, large::Large};
 use crate::{rt::unnest, tenant::Charge, types::Blob};
 
 /// Something counted that this layer doesn't know: cloning and dropping it is all that happens to it here.
@@ -57,11 +57,27 @@ pub const INLINE_MAX: usize = 64 << 10;
 /// An immutable value: cheap to clone, its bytes and references are shared.
 #[derive(Debug, Clone)]
 pub struct Value {
-    contents: Contents,
+    body: Body,
     /// Behind a lock only so that a job's end can cut cycles.
     refs: Option<Arc<Mutex<Refs>>>,
-    /// Holds the bytes' room in the store as long as any clone lives.
+    /// Holds its room in the store as long as any clone lives, but for that of a large one's bytes, which moves with
+    /// them.
     _charge: Option<Arc<Charge>>,
+}
+
+#[derive(Debug, Clone)]
+enum Body {
+    Inline(Bytes),
+    Large(Arc<Large>),
+}
+
+/// Where a value can be read.
+#[derive(Debug)]
+pub enum Place {
+    /// In memory.
+    Memory(Contents),
+    /// On disk: this is a piece of it.
+    Disk(Piece),
 }
 
 /// The encoded bytes of a value, which stay where they are as long as this is held.
@@ -138,10 +154,17 @@ impl Value {
 
     /// A value with these contents, whose room is held by `charge`.
     #[must_use]
-    pub fn with(contents: Contents, refs: Vec<Resource>, charge: Option<Charge>) -> Self {
+    pub fn with(contents: Contents, refs: Vec<Resource>, mut charge: Option<Charge>) -> Self {
+        let body = match contents {
+            Contents::Inline(bytes) => Body::Inline(bytes),
+            Contents::File(format, file) => {
+                let bytes = charge.as_mut().map(|charge| charge.split(file.len()));
+                Body::Large(Large::new(format, file, bytes))
+            }
+        };
         let refs = (!refs.is_empty()).then(|| Arc::new(Mutex::new(Refs(refs))));
         Self {
-            contents,
+            body,
             refs,
             _charge: charge.map(Arc::new),
         }
@@ -150,7 +173,10 @@ impl Value {
     /// How many bytes the encoded value has, its format byte among them.
     #[must_use]
     pub fn len(&self) -> u64 {
-        self.contents.len()
+        match &self.body {
+            Body::Inline(bytes) => bytes.len() as u64,
+            Body::Large(large) => large.len(),
+        }
     }
 
     /// Whether there is not even a format byte.
@@ -159,10 +185,40 @@ impl Value {
         self.len() == 0
     }
 
-    /// The encoded value.
+    /// Its bytes if they are in memory; they stay there as long as this is held.
     #[must_use]
-    pub fn contents(&self) -> &Contents {
-        &self.contents
+    pub fn resident(&self) -> Option<Contents> {
+        match &self.body {
+            Body::Inline(bytes) => Some(Contents::Inline(bytes.clone())),
+            Body::Large(large) => large.resident(),
+        }
+    }
+
+    /// Copies what there is from `offset` on, as much as fits, and tells how much that is; `None` when it is on disk.
+    ///
+    /// # Errors
+    /// When the memory file can't be read.
+    pub fn read_at(&self, offset: u64, target: &mut [u8]) -> io::Result<Option<usize>> {
+        match &self.body {
+            Body::Inline(bytes) => {
+                let from = usize::try_from(offset).map_or(bytes.len(), |at| at.min(bytes.len()));
+                let rest = &bytes[from..];
+                let n = rest.len().min(target.len());
+                target[..n].copy_from_slice(&rest[..n]);
+                Ok(Some(n))
+            }
+            Body::Large(large) => match large.resident() {
+                Some(contents) => contents.read_at(offset, target).map(Some),
+                None => Ok(None),
+            },
+        }
+    }
+
+    pub(super) fn large(&self) -> Option<&Arc<Large>> {
+        match &self.body {
+            Body::Inline(_) => None,
+            Body::Large(large) => Some(large),
+        }
     }
 
     /// How many references it has.

@@ -34,9 +34,11 @@ pub enum Resource {
     Handles,
     /// Bytes of output that nobody has taken yet.
     LogBytes,
+    /// Bytes of objects on disk.
+    SpilledBytes,
 }
 
-const KINDS: usize = 8;
+const KINDS: usize = 9;
 
 impl Resource {
     const ALL: [Self; KINDS] = [
@@ -48,6 +50,7 @@ impl Resource {
         Self::Actors,
         Self::Handles,
         Self::LogBytes,
+        Self::SpilledBytes,
     ];
 
     /// How messages name it.
@@ -62,6 +65,7 @@ impl Resource {
             Self::Actors => "living actors",
             Self::Handles => "handles",
             Self::LogBytes => "bytes of unread output",
+            Self::SpilledBytes => "bytes of spilled objects",
         }
     }
 }
@@ -267,7 +271,7 @@ fn batches(limits: &Limits, parent: Option<&Core>) -> [u64; KINDS] {
             Resource::QueuedCalls => 64,
             Resource::QueuedBytes => 64 << 10,
             Resource::Handles => 256,
-            Resource::Actors | Resource::LogBytes => 0,
+            Resource::Actors | Resource::LogBytes | Resource::SpilledBytes => 0,
         };
         most.min(limits.get(resource) >> 12).min(above)
     })
@@ -503,6 +507,16 @@ impl Charge {
     #[must_use]
     pub fn amount(&self) -> u64 {
         self.n
+    }
+
+    /// Holds `n` of another resource, in the same account.
+    ///
+    /// # Errors
+    /// [`OverLimit`], as [`Account::charge`].
+    pub fn of_another(&self, resource: Resource, n: u64) -> Result<Self, OverLimit> {
+        self.shard.add(resource, n)?;
+        let shard = self.shard.clone();
+        Ok(Self { shard, resource, n })
     }
 
     /// Of what.

@@ -103,10 +103,16 @@ pub struct JobStats {
     pub sandboxes: u64,
     /// Of these, made outside the pool.
     pub sandboxes_outside_pool: u64,
-    /// Bytes of objects now.
+    /// Bytes of objects in memory now.
     pub object_bytes: u64,
-    /// Bytes of objects at the highest.
+    /// Bytes of objects in memory at the highest.
     pub object_bytes_peak: u64,
+    /// Bytes of objects on disk now.
+    #[serde(default)]
+    pub spilled_bytes: u64,
+    /// Bytes of objects on disk at the highest.
+    #[serde(default)]
+    pub spilled_bytes_peak: u64,
     /// Bytes of sandbox memory at the highest.
     pub sandbox_bytes_peak: u64,
     /// Seconds of processor time: making, running and dropping sandboxes, and host calls.

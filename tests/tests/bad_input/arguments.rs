@@ -74,6 +74,12 @@ fn options_that_make_no_sense() {
         (&["--memory-limit", "lots"], &["--memory-limit"]),
         (&["--memory-limit", "99999999999G"], &["--memory-limit"]),
         (&["--object-store-memory=-5"], &["--object-store-memory"]),
+        (&["--spill-limit", "much"], &["--spill-limit"]),
+        (
+            &["--spill-dir", "/dev/null/x"],
+            &["/dev/null/x", "can't be spilled", "--no-spill"],
+        ),
+        (&["--no-spill", "--spill-dir", "x"], &["cannot be used"]),
         (&["--dir", "/nowhere/at/all"], &["/nowhere/at/all"]),
         (&["--dir", "::"], &["--dir"]),
         (&["--env", "=1"], &["--env"]),

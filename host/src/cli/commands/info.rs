@@ -77,6 +77,13 @@ fn table(info: &Info) -> String {
         (Some(path), _) => path.clone(),
         (None, why) => format!("off: {}", why.as_deref().unwrap_or("no directory for it")),
     };
+    let disk = match (&node.spill_dir, &node.spill_off) {
+        (Some(path), _) => path.display().to_string(),
+        (None, why) => format!("off: {}", why.as_deref().unwrap_or("unknown")),
+    };
+    let disk_limit = node
+        .spill_limit
+        .map_or_else(|| "what is free".to_owned(), format_size);
     let rows = [
         ("wrun", info.version.to_owned()),
         (
@@ -96,6 +103,8 @@ fn table(info: &Info) -> String {
         ("  memory of one", format_size(node.memory_limit)),
         ("  memory of all", format_size(node.total_memory)),
         ("objects, at most", format_size(node.object_store_memory)),
+        ("  then on disk in", disk),
+        ("  on disk, at most", disk_limit),
         ("queued calls, at most", node.max_queued_calls.to_string()),
         (
             "module size, at most",

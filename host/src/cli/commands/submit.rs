@@ -13,7 +13,7 @@ use crate::{
         stop::{Reason, Stop},
     },
     config::{CallArgs, JobSettings, RuntimeSettings},
-    node::{Runtime, RuntimeOptions},
+    node::{Runtime, RuntimeOptions, SpillTo, StartError},
 };
 
 /// How long the runtime may take to shut down before the process leaves without it.
@@ -62,6 +62,11 @@ pub(super) fn resolve(run: RunArgs) -> Result<(RuntimeOptions, Plan)> {
         num_cpus: run.num_cpus,
         memory_limit: run.memory_limit,
         object_store_memory: run.object_store_memory,
+        spill: match (run.no_spill, run.spill_dir) {
+            (true, _) => Some(SpillTo::Nowhere),
+            (false, dir) => dir.map(SpillTo::Dir),
+        },
+        spill_limit: run.spill_limit,
     };
     let job = JobSettings {
         args: run.program_args,
@@ -116,7 +121,11 @@ fn check_parent(output: Option<&PathBuf>) -> Result<()> {
 }
 
 pub(super) fn start(options: RuntimeOptions) -> Result<Runtime> {
-    Runtime::start(options).map_err(|error| Failure::internal(error.to_string()))
+    Runtime::start(options).map_err(|error| match error {
+        StartError::Spill(error) => Failure::usage(error.to_string())
+            .help("name another directory with `--spill-dir`, or keep objects in memory with `--no-spill`"),
+        error => Failure::internal(error.to_string()),
+    })
 }
 
 /// Compiles the module and runs the job; both can be stopped.

@@ -25,6 +25,7 @@ pub(in crate::cli) fn table(stats: &JobStats) -> String {
             format_size(stats.sandbox_bytes_peak),
         ),
         ("objects, peak", format_size(stats.object_bytes_peak)),
+        ("on disk, peak", format_size(stats.spilled_bytes_peak)),
         ("processor time", format!("{:.3} s", stats.cpu_seconds)),
         ("time", format!("{:.3} s", stats.wall_seconds)),
     ];

@@ -175,7 +175,13 @@ pub(super) fn add_to_linker<S: HostServices>(
 fn add_calls<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Result<()> {
     linker.func_wrap(M, "arg_count", value::arg_count::<S>)?;
     linker.func_wrap(M, "arg_len", value::arg_len::<S>)?;
-    linker.func_wrap(M, "arg_read", value::arg_read::<S>)?;
+    linker.func_wrap_async(
+        M,
+        "arg_read",
+        |c, (index, offset, ptr, len): (u32, u32, u32, u32)| {
+            value::arg_read(c, index, offset, ptr, len)
+        },
+    )?;
     linker.func_wrap(M, "arg_refs", value::arg_refs::<S>)?;
     linker.func_wrap(M, "result_format", value::result_format::<S>)?;
     linker.func_wrap_async(
@@ -215,7 +221,13 @@ fn add_objects<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Resu
         object::get(c, ptr, n, timeout)
     })?;
     linker.func_wrap(M, "object_len", object::object_len::<S>)?;
-    linker.func_wrap(M, "object_read", object::object_read::<S>)?;
+    linker.func_wrap_async(
+        M,
+        "object_read",
+        |c, (handle, offset, ptr, len): (u32, u64, u32, u32)| {
+            object::object_read(c, handle, offset, ptr, len)
+        },
+    )?;
     linker.func_wrap(M, "object_refs", object::object_refs::<S>)?;
     linker.func_wrap_async(
         M,

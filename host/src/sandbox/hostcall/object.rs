@@ -7,7 +7,7 @@ use wrun_abi::{Status, call::handles};
 use super::{
     Answer, MAX_ITEMS, Stop, encode, handle_range, large, memory_and_state, now, range, small,
     timeout,
-    value::{self, At, Written},
+    value::{self, At, Near, Written},
 };
 use crate::{
     sandbox::{HostServices, instance::State},
@@ -176,14 +176,21 @@ pub(super) fn object_read<S: HostServices>(
     offset: u64,
     ptr: u32,
     len: u32,
-) -> wasmtime::Result<i32> {
-    let (memory, state) = memory_and_state(&mut caller, "object_read")?;
-    let target = range(memory, "object_read", ptr, len)?;
-    encode(
-        ready(state, "object_read", handle).and_then(|value| {
-            value::read(state, "object_read", &value, offset, &mut memory[target])
-        }),
-    )
+) -> Answer<'_, i32> {
+    let near = read_now(&mut caller, handle, offset, [ptr, len]);
+    value::read(caller, "object_read", near, offset)
+}
+
+fn read_now<S: HostServices>(
+    caller: &mut Caller<'_, State<S>>,
+    handle: u32,
+    offset: u64,
+    [ptr, len]: [u32; 2],
+) -> Result<Near, Stop> {
+    let (memory, state) = memory_and_state(caller, "object_read")?;
+    range(memory, "object_read", ptr, len)?;
+    let value = ready(state, "object_read", handle)?;
+    value::read_near(caller, "object_read", value, offset, [ptr, len])
 }
 
 pub(super) fn object_refs<S: HostServices>(

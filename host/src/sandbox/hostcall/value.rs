@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     sandbox::{HostServices, fault::Violation, instance::State},
-    store::{Contents, INLINE_MAX, Resource, Value},
+    store::{Contents, INLINE_MAX, Place, Resource, Value},
     tenant::Charge,
     types::{Blob, ErrorKind, TaskError},
 };
@@ -48,13 +48,14 @@ pub(super) fn arg_read<S: HostServices>(
     offset: u32,
     ptr: u32,
     len: u32,
-) -> wasmtime::Result<i32> {
-    let (memory, state) = memory_and_state(&mut caller, "arg_read")?;
-    let value = argument(state, "arg_read", index)?;
-    let target = range(memory, "arg_read", ptr, len)?;
+) -> Answer<'_, i32> {
     let offset = u64::from(offset);
-    let target = &mut memory[target];
-    encode(read(state, "arg_read", &value, offset, target))
+    let value = argument(caller.data(), "arg_read", index);
+    let near = match value {
+        Ok(value) => read_near(&mut caller, "arg_read", value, offset, [ptr, len]),
+        Err(fault) => Err(fault.into()),
+    };
+    read(caller, "arg_read", near, offset)
 }
 
 pub(super) fn arg_refs<S: HostServices>(
@@ -67,18 +68,77 @@ pub(super) fn arg_refs<S: HostServices>(
     encode(write_refs(&mut caller, "arg_refs", &value, ptr, cap))
 }
 
-/// Copies what there is from `offset` on.
-pub(super) fn read<S>(
-    state: &mut State<S>,
+/// How far a read came without waiting.
+pub(super) enum Near {
+    /// So many bytes were read.
+    Read(u32),
+    /// The value is on disk; where in guest memory it is to go.
+    Far(Value, Range<usize>),
+}
+
+/// Copies what there is from `offset` on, if it is in memory.
+pub(super) fn read_near<S: HostServices>(
+    caller: &mut Caller<'_, State<S>>,
+    function: &'static str,
+    value: Value,
+    offset: u64,
+    [ptr, len]: [u32; 2],
+) -> Result<Near, Stop> {
+    let (memory, state) = memory_and_state(caller, function)?;
+    let target = range(memory, function, ptr, len)?;
+    match value.read_at(offset, &mut memory[target.clone()]) {
+        Ok(Some(n)) => Ok(Near::Read(small(n))),
+        Ok(None) => Ok(Near::Far(value, target)),
+        Err(error) => Err(state.io(function, &error)),
+    }
+}
+
+/// Answers a read, and waits for what is on disk.
+pub(super) fn read<'c, S: HostServices>(
+    mut caller: Caller<'c, State<S>>,
+    function: &'static str,
+    near: Result<Near, Stop>,
+    offset: u64,
+) -> Answer<'c, i32> {
+    match near {
+        Ok(Near::Read(n)) => now(encode(Ok(n))),
+        Ok(Near::Far(value, target)) => Box::new(async move {
+            encode(read_far(&mut caller, function, &value, offset, target).await)
+        }),
+        Err(stop) => now(encode(Err(stop))),
+    }
+}
+
+async fn read_far<S: HostServices>(
+    caller: &mut Caller<'_, State<S>>,
     function: &'static str,
     value: &Value,
     offset: u64,
-    target: &mut [u8],
+    target: Range<usize>,
 ) -> Result<u32, Stop> {
-    match value.contents().read_at(offset, target) {
-        Ok(n) => Ok(small(n)),
-        Err(error) => Err(state.io(function, &error)),
+    caller.data_mut().output.try_flush();
+    let mut done = 0;
+    while done < target.len() {
+        let (state, at) = (caller.data_mut(), offset + done as u64);
+        let place = state.services.read(value, at, target.len() - done).await;
+        let place = place.map_err(|error| state.refused(error))?;
+        let (memory, state) = memory_and_state(caller, function)?;
+        // Memory never shrinks.
+        let rest = &mut memory[target.start + done..target.end];
+        match place {
+            Place::Memory(contents) => {
+                let read = contents.read_at(at, rest);
+                done += read.map_err(|error| state.io(function, &error))?;
+                break;
+            }
+            Place::Disk(piece) if piece.bytes().is_empty() => break,
+            Place::Disk(piece) => {
+                rest[..piece.bytes().len()].copy_from_slice(piece.bytes());
+                done += piece.bytes().len();
+            }
+        }
     }
+    Ok(small(done))
 }
 
 /// Makes a handle for each reference of a value if there is room for all, and gives their number.

@@ -25,7 +25,10 @@ use wrun_abi::StopMode;
 
 use super::*;
 use crate::{
-    store::{MemFiles, ObjectRef, Resource, Stream, StreamReader, StreamRef, Value, Waiting},
+    store::{
+        Contents, MemFiles, ObjectRef, Place, Resource, Stream, StreamReader, StreamRef, Value,
+        Waiting,
+    },
     tenant::{self, Account, Charge, Limits},
     types::{CallSpec, ErrorKind, JobId, LogLine, ObjectId, Target, TaskError, TaskId},
 };
@@ -146,6 +149,14 @@ impl HostServices for TestServices {
 
     fn files(&self) -> &MemFiles {
         &self.record.files
+    }
+
+    async fn read(&mut self, value: &Value, _: u64, _: usize) -> Result<Place, TaskError> {
+        Ok(Place::Memory(value.resident().expect("no disk here")))
+    }
+
+    async fn bring_back(&mut self, value: &Value) -> Result<Option<Contents>, TaskError> {
+        Ok(value.resident())
     }
 
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError> {
@@ -329,7 +340,7 @@ pub(super) fn ints(end: &CallEnd) -> Vec<i32> {
         .outcome
         .as_ref()
         .unwrap_or_else(|e| panic!("{e} {:?}", e.backtrace));
-    let bytes = &results[0].contents().to_bytes().expect("in memory")[1..];
+    let bytes = &results[0].to_bytes_blocking().expect("in memory")[1..];
     bytes
         .as_chunks::<4>()
         .0

@@ -1,11 +1,12 @@
-//! Many of everything. [`many`] has the sizes that must work, [`deadlock`] what could lock up: each runs with one slot,
-//! with two, and with a pool of four. The second argument of a case is its size, where it has one.
+//! Many of everything. [`many`] has the sizes that must work, [`deadlock`] what could lock up, [`tiers`] more than fits
+//! memory: each runs with one slot, with two, and with a pool of four. The second argument of a case is its size, where it has one.
 
 #![forbid(unsafe_code)]
 #![allow(clippy::print_stdout, reason = "rates are printed for people to read")]
 
 pub mod deadlock;
 pub mod many;
+pub mod tiers;
 
 use cases::Case;
 
@@ -33,6 +34,11 @@ pub const CASES: &[Case] = cases::cases![
         writers_fill_the_store_holding_refs,
         actor_waits_for_a_task_that_calls_it_later,
         everyone_waits_for_the_queue,
+    ],
+    tiers: [
+        puts_beyond_memory,
+        results_and_arguments_beyond_memory,
+        nested_arguments_beyond_memory,
     ],
 ];
 

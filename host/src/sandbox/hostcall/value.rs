@@ -5,8 +5,8 @@ use std::ops::Range;
 use wasmtime::Caller;
 
 use super::{
-    Answer, MAX_ITEMS, MAX_VALUE_BYTES, Stop, encode, handle_range, large, memory_and_state, now,
-    range, small,
+    Answer, MAX_ITEMS, MAX_VALUE_BYTES, Stop, at_once, encode, handle_range, large,
+    memory_and_state, now, range, small,
 };
 use crate::{
     sandbox::{HostServices, fault::Violation, instance::State},
@@ -101,11 +101,11 @@ pub(super) fn read<'c, S: HostServices>(
     offset: u64,
 ) -> Answer<'c, i32> {
     match near {
-        Ok(Near::Read(n)) => now(encode(Ok(n))),
+        Ok(Near::Read(n)) => at_once(Ok(n)),
         Ok(Near::Far(value, target)) => Box::new(async move {
             encode(read_far(&mut caller, function, &value, offset, target).await)
         }),
-        Err(stop) => now(encode(Err(stop))),
+        Err(stop) => at_once(Err(stop)),
     }
 }
 

@@ -70,7 +70,7 @@ impl SpillDir {
         let dir = Self::at(dir.to_owned(), false);
         let made = fs::create_dir_all(&dir.base).and_then(|()| {
             clean(&dir.base);
-            dir.folder().map(drop)
+            dir.within(|_| Ok(()))
         });
         made.map_err(|error| unusable(&dir.base, error.to_string()))?;
         Ok(dir)
@@ -102,18 +102,22 @@ impl SpillDir {
         &self.base
     }
 
-    /// This process's folder.
-    pub(super) fn folder(&self) -> io::Result<PathBuf> {
+    /// Does something in this process's folder, which is not removed meanwhile.
+    fn within<T>(&self, act: impl FnOnce(&Path) -> io::Result<T>) -> io::Result<T> {
         let mut state = self.state.lock();
-        match &*state {
-            State::Made(folder) => return Ok(folder.path.clone()),
-            State::Removed => return Err(io::Error::other("it was removed at the end")),
-            State::NotMade => {}
+        if matches!(&*state, State::NotMade) {
+            *state = State::Made(self.make()?);
         }
-        let folder = self.make()?;
-        let path = folder.path.clone();
-        *state = State::Made(folder);
-        Ok(path)
+        match &*state {
+            State::Made(folder) => act(&folder.path),
+            State::NotMade | State::Removed => Err(io::Error::other("it was removed at the end")),
+        }
+    }
+
+    /// This process's folder.
+    #[cfg(test)]
+    pub(super) fn folder(&self) -> io::Result<PathBuf> {
+        self.within(|folder| Ok(folder.to_owned()))
     }
 
     fn make(&self) -> io::Result<Folder> {
@@ -144,16 +148,17 @@ impl SpillDir {
     /// A new file that nobody else can open.
     pub(super) fn file(&self) -> io::Result<(File, PathBuf)> {
         let number = self.next.fetch_add(1, Ordering::Relaxed);
-        let path = self.folder()?.join(number.to_string());
-        Ok((new_file(&path)?, path))
+        self.within(|folder| {
+            let path = folder.join(number.to_string());
+            Ok((new_file(&path)?, path))
+        })
     }
 
     /// Whether the file system has room for so many bytes; the message says why not.
     pub(super) fn has_room(&self, bytes: u64) -> Result<(), String> {
         let show = self.base.display();
         let stat = self
-            .folder()
-            .and_then(|folder| Ok(rustix::fs::statvfs(&folder)?))
+            .within(|folder| Ok(rustix::fs::statvfs(folder)?))
             .map_err(|error| format!("`{show}` can't be used: {error}"))?;
         let (all, free) = (
             stat.f_blocks.saturating_mul(stat.f_frsize),
@@ -170,8 +175,8 @@ impl SpillDir {
 
     /// Removes the folder with all that is in it, for good.
     pub(super) fn remove(&self) {
-        let before = std::mem::replace(&mut *self.state.lock(), State::Removed);
-        if let State::Made(folder) = before {
+        let mut state = self.state.lock();
+        if let State::Made(folder) = std::mem::replace(&mut *state, State::Removed) {
             empty(&folder.path);
             if self.private {
                 // Others may have theirs in it.

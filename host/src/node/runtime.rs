@@ -229,6 +229,14 @@ impl Runtime {
             .thread_name("wrun-io")
             .enable_all()
             .build()?;
+        let (files, spill_off) = match files(&options, tokio.handle()) {
+            Ok(files) => files,
+            Err(error) => {
+                // Not a drop, which blocks and may not be done on an async thread.
+                tokio.shutdown_background();
+                return Err(error.into());
+            }
+        };
         let sandboxes = Sandboxes::new(SandboxesOptions {
             pool_size: options.pool_size,
             max_sandboxes: options.max_sandboxes,
@@ -246,7 +254,6 @@ impl Runtime {
                 .slots(slots)
                 .on_busy(move |busy| handle.set_busy(busy)),
         )?;
-        let (files, spill_off) = files(&options, tokio.handle())?;
         let node = Arc::new(NodeState {
             id: NodeId::random(),
             slots,

@@ -67,7 +67,7 @@ pub struct Value {
 
 #[derive(Debug, Clone)]
 enum Body {
-    Inline(Bytes),
+    Inline(Blob),
     Large(Arc<Large>),
 }
 

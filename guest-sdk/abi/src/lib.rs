@@ -39,6 +39,8 @@ pub mod format {
     pub const BINCODE: u8 = 0;
     /// JSON text in UTF-8.
     pub const JSON: u8 = 1;
+    /// Plain data: the bytes as they lie in memory, little-endian numbers one after another.
+    pub const PLAIN: u8 = 2;
 }
 
 /// Flag of `cancel`: leave the calls alone that the cancelled one made.
@@ -69,6 +71,8 @@ pub enum Status {
     Exists = -9,
     /// The object is not there yet.
     NotReady = -10,
+    /// It can't be mapped here: to be copied.
+    Copy = -11,
 }
 
 impl Status {
@@ -92,6 +96,7 @@ impl Status {
             -8 => Self::WouldDeadlock,
             -9 => Self::Exists,
             -10 => Self::NotReady,
+            -11 => Self::Copy,
             _ => return None,
         })
     }

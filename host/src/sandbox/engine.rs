@@ -73,13 +73,17 @@ impl Default for SandboxesOptions {
 /// How many sandboxes this machine's kernel can hold: each takes up to seven mappings, the rest of the process some too.
 #[must_use]
 pub fn max_sandboxes() -> u64 {
+    (max_mappings() / 8).clamp(64, 1_000_000)
+}
+
+/// How many mappings the kernel gives a process.
+pub(super) fn max_mappings() -> u64 {
     const USUAL: u64 = 65_530;
     let mappings = std::fs::read_to_string("/proc/sys/vm/max_map_count");
-    let mappings = mappings
+    mappings
         .ok()
         .and_then(|n| n.trim().parse().ok())
-        .unwrap_or(USUAL);
-    (mappings / 8).clamp(64, 1_000_000)
+        .unwrap_or(USUAL)
 }
 
 /// The engines can't be made.

@@ -19,6 +19,7 @@ use super::{
     limits::MemoryLimits,
     module::Loaded,
     output::Output,
+    views::Views,
     wasi::Wasi,
 };
 use crate::{
@@ -60,6 +61,7 @@ pub(super) struct State<S> {
     pub(super) last_error: LastError,
     pub(super) output: Output,
     pub(super) wasi: Wasi,
+    pub(super) views: Views,
 }
 
 /// The call that runs.
@@ -165,6 +167,7 @@ async fn make<S: HostServices>(
         last_error: LastError::default(),
         output: Output::new(),
         wasi: Wasi::default(),
+        views: Views::default(),
     };
     let (store, instance) = place(state, &mut permit).await?;
     let mut sandbox = Sandbox {
@@ -201,10 +204,13 @@ async fn place<S: HostServices>(
     permit: &mut Permit<S>,
 ) -> Result<(Store<State<S>>, wasmtime::Instance), TaskError> {
     if let Some(pooled) = permit.module.0.pooled.as_ref().filter(|_| permit.in_pool) {
+        state.views.set_pooled(true);
         let mut store = new_store(pooled, state);
         match pooled.pre.instantiate_async(&mut store).await {
             Ok(instance) => return Ok((store, instance)),
             Err(e) if e.is::<wasmtime::PoolConcurrencyLimitError>() => {
+                // The data comes out after the slot went back.
+                store.data_mut().views.set_pooled(false);
                 state = store.into_data();
                 permit.leave_pool();
             }

@@ -83,6 +83,11 @@ impl MemoryLimits {
         self.refused.as_ref()
     }
 
+    /// Sets the last refusal and gives the one before.
+    pub(super) fn set_refusal(&mut self, refusal: Option<Refusal>) -> Option<Refusal> {
+        std::mem::replace(&mut self.refused, refusal)
+    }
+
     fn grow(&mut self, current: usize, desired: usize, element: u64) -> bool {
         let bytes = |n: usize| u64::try_from(n).unwrap_or(u64::MAX).saturating_mul(element);
         let more = bytes(desired).saturating_sub(bytes(current));

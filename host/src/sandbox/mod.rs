@@ -26,6 +26,7 @@ mod module;
 mod output;
 mod precompiled;
 pub mod services;
+mod views;
 mod wasi;
 
 pub use cache::CacheDir;

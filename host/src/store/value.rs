@@ -185,6 +185,12 @@ impl Value {
         self.len() == 0
     }
 
+    /// Whether it lies in a memory file, or on disk, and not on the heap.
+    #[must_use]
+    pub fn is_large(&self) -> bool {
+        matches!(self.body, Body::Large(_))
+    }
+
     /// Its bytes if they are in memory; they stay there as long as this is held.
     #[must_use]
     pub fn resident(&self) -> Option<Contents> {

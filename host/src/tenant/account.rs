@@ -36,9 +36,11 @@ pub enum Resource {
     LogBytes,
     /// Bytes of objects on disk.
     SpilledBytes,
+    /// Bytes of objects that are mapped into sandboxes, each view in full.
+    ViewBytes,
 }
 
-const KINDS: usize = 9;
+const KINDS: usize = 10;
 
 impl Resource {
     const ALL: [Self; KINDS] = [
@@ -51,6 +53,7 @@ impl Resource {
         Self::Handles,
         Self::LogBytes,
         Self::SpilledBytes,
+        Self::ViewBytes,
     ];
 
     /// How messages name it.
@@ -66,6 +69,7 @@ impl Resource {
             Self::Handles => "handles",
             Self::LogBytes => "bytes of unread output",
             Self::SpilledBytes => "bytes of spilled objects",
+            Self::ViewBytes => "bytes of views",
         }
     }
 }
@@ -271,7 +275,10 @@ fn batches(limits: &Limits, parent: Option<&Core>) -> [u64; KINDS] {
             Resource::QueuedCalls => 64,
             Resource::QueuedBytes => 64 << 10,
             Resource::Handles => 256,
-            Resource::Actors | Resource::LogBytes | Resource::SpilledBytes => 0,
+            Resource::Actors
+            | Resource::LogBytes
+            | Resource::SpilledBytes
+            | Resource::ViewBytes => 0,
         };
         most.min(limits.get(resource) >> 12).min(above)
     })

@@ -41,6 +41,22 @@ impl Blob {
         }
     }
 
+    /// A format byte and what follows it.
+    #[must_use]
+    pub fn of(format: u8, payload: &[u8]) -> Self {
+        let len = 1 + payload.len();
+        if len > FEW {
+            let mut bytes = Vec::with_capacity(len);
+            bytes.push(format);
+            bytes.extend_from_slice(payload);
+            return bytes.into();
+        }
+        let mut few = [0; FEW];
+        few[0] = format;
+        few[1..len].copy_from_slice(payload);
+        Self::copy_from_slice(&few[..len])
+    }
+
     /// The same bytes as [`Bytes`]; few are copied.
     #[must_use]
     pub fn to_bytes(&self) -> Bytes {
@@ -127,6 +143,9 @@ mod tests {
             let bytes: Vec<u8> = (0..=255).cycle().take(n).collect();
             let blob = Blob::from(bytes.clone());
             assert_eq!(&blob[..], bytes);
+            if let [format, payload @ ..] = &bytes[..] {
+                assert_eq!(Blob::of(*format, payload), blob);
+            }
             assert_eq!(
                 (blob.clone(), blob.to_bytes()),
                 (Blob::copy_from_slice(&bytes), bytes.into())

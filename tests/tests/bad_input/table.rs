@@ -43,9 +43,8 @@ fn role(name: &str) -> Role {
         "ptr" | "refs" | "out" => Role::Pointer,
         "len" | "cap" | "n" | "nrefs" => Role::Length,
         "h" => Role::Handle,
-        "i" | "index" | "offset" | "kind" | "timeout" | "min" | "max" | "flags" | "mode" | "ns" => {
-            Role::Number
-        }
+        "i" | "index" | "offset" | "kind" | "timeout" | "min" | "max" | "flags" | "mode" | "ns"
+        | "view" => Role::Number,
         other => panic!("`ABI.md` has a parameter `{other}`: say here what it is"),
     }
 }

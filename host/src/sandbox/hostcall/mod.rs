@@ -10,6 +10,7 @@ pub(super) mod object;
 pub(super) mod signatures;
 pub(super) mod task;
 pub(super) mod value;
+pub(super) mod view;
 
 use std::{
     cell::Cell,
@@ -20,16 +21,17 @@ use std::{
     time::Duration,
 };
 
-use wasmtime::{Caller, Extern, Linker};
+use wasmtime::{Caller, Extern, Linker, Memory};
 use wrun_abi::{IMPORT_MODULE, Status};
 
+use self::value::At;
 use super::{HostServices, fault::Violation, instance::State};
 use crate::types::{ErrorKind, TaskError};
 
 /// At most so many handles, or calls with their arguments and references, in one host call.
 pub(super) const MAX_ITEMS: usize = 1 << 20;
-/// At most so many bytes in one value.
-pub(super) const MAX_VALUE_BYTES: u32 = 1 << 30;
+/// At most so many bytes in one value: as many as `arg_len` can tell.
+pub(super) const MAX_VALUE_BYTES: u32 = i32::MAX.cast_unsigned();
 
 /// What a function that may wait gives.
 pub(super) type Answer<'a, T> = Box<dyn Future<Output = wasmtime::Result<T>> + Send + 'a>;
@@ -134,16 +136,21 @@ pub(super) fn memory_and_state<'c, S: HostServices>(
     caller: &'c mut Caller<'_, State<S>>,
     function: &'static str,
 ) -> wasmtime::Result<(&'c mut [u8], &'c mut State<S>)> {
+    let memory = memory(caller, function)?;
+    Ok(memory.data_and_store_mut(caller))
+}
+
+fn memory<S: HostServices>(
+    caller: &mut Caller<'_, State<S>>,
+    function: &'static str,
+) -> wasmtime::Result<Memory> {
     // During instantiation nobody has looked the memory up yet.
     if caller.data().memory.is_none() {
         let memory = caller.get_export("memory").and_then(Extern::into_memory);
         caller.data_mut().memory = memory;
     }
-    let memory = caller
-        .data()
-        .memory
-        .ok_or_else(|| wasmtime::Error::new(Violation::NoMemory { function }))?;
-    Ok(memory.data_and_store_mut(caller))
+    let memory = caller.data().memory;
+    memory.ok_or_else(|| wasmtime::Error::new(Violation::NoMemory { function }))
 }
 
 /// A negative number of nanoseconds means no limit.
@@ -205,7 +212,8 @@ pub(super) fn add_to_linker<S: HostServices>(
     linker: &mut Linker<State<S>>,
 ) -> wasmtime::Result<()> {
     add_calls(linker)?;
-    add_objects(linker)
+    add_objects(linker)?;
+    add_plain(linker)
 }
 
 fn add_calls<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Result<()> {
@@ -224,14 +232,18 @@ fn add_calls<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Result
         M,
         "result_write",
         |c, (index, ptr, len, refs, nrefs): (u32, u32, u32, u32, u32)| {
-            value::result_write(c, index, [ptr, len, refs, nrefs])
+            value::result_write(
+                c,
+                index,
+                At::encoded("result_write", [ptr, len, refs, nrefs]),
+            )
         },
     )?;
     linker.func_wrap_async(
         M,
         "yield_write",
         |c, (ptr, len, refs, nrefs): (u32, u32, u32, u32)| {
-            value::yield_write(c, [ptr, len, refs, nrefs])
+            value::yield_write(c, At::encoded("yield_write", [ptr, len, refs, nrefs]))
         },
     )?;
     linker.func_wrap(M, "fail", error::fail::<S>)?;
@@ -251,7 +263,9 @@ fn add_objects<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Resu
     linker.func_wrap_async(
         M,
         "put",
-        |c, (ptr, len, refs, nrefs): (u32, u32, u32, u32)| object::put(c, [ptr, len, refs, nrefs]),
+        |c, (ptr, len, refs, nrefs): (u32, u32, u32, u32)| {
+            object::put(c, At::encoded("put", [ptr, len, refs, nrefs]))
+        },
     )?;
     linker.func_wrap_async(M, "get", |c, (ptr, n, timeout): (u32, u32, i64)| {
         object::get(c, ptr, n, timeout)
@@ -289,5 +303,29 @@ fn add_objects<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Resu
     linker.func_wrap_async(M, "stream_next", |c, (h, timeout): (u32, i64)| {
         actor::stream_next(c, h, timeout)
     })?;
+    Ok(())
+}
+
+fn add_plain<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Result<()> {
+    linker.func_wrap_async(M, "put_plain", |c, (ptr, len): (u32, u32)| {
+        object::put(c, At::plain("put_plain", ptr, len))
+    })?;
+    linker.func_wrap_async(
+        M,
+        "result_plain",
+        |c, (index, ptr, len): (u32, u32, u32)| {
+            value::result_write(c, index, At::plain("result_plain", ptr, len))
+        },
+    )?;
+    linker.func_wrap_async(M, "yield_plain", |c, (ptr, len): (u32, u32)| {
+        value::yield_write(c, At::plain("yield_plain", ptr, len))
+    })?;
+    linker.func_wrap_async(M, "view", |c, (h, offset, len): (u32, u64, u32)| {
+        view::view(c, h, offset, len)
+    })?;
+    linker.func_wrap_async(M, "arg_view", |c, (i, offset, len): (u32, u64, u32)| {
+        view::arg_view(c, i, offset, len)
+    })?;
+    linker.func_wrap(M, "view_release", view::view_release::<S>)?;
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::{
 const FEW: usize = 8;
 
 pub(super) fn put<S: HostServices>(mut caller: Caller<'_, State<S>>, at: At) -> Answer<'_, i32> {
-    let written = match value::check(&mut caller, "put", at) {
+    let written = match value::check(&mut caller, at) {
         Ok(written) => written,
         Err(stop) => return now(encode(Err(stop))),
     };
@@ -46,7 +46,7 @@ fn put_in<S: HostServices>(
     written: Written,
     charge: Charge,
 ) -> Result<u32, Stop> {
-    let value = written.store(caller, "put", charge)?;
+    let value = written.store(caller, charge)?;
     let state = caller.data_mut();
     let object = state.services.put(value);
     let object = object.map_err(|error| state.refused(error))?;
@@ -144,7 +144,11 @@ fn first_failed(objects: &[Waitable]) -> Option<crate::store::Outcome> {
 }
 
 /// The value of a ready object.
-fn ready<S>(state: &mut State<S>, function: &'static str, handle: u32) -> Result<Value, Stop> {
+pub(super) fn ready<S>(
+    state: &mut State<S>,
+    function: &'static str,
+    handle: u32,
+) -> Result<Value, Stop> {
     match state
         .handles
         .object(handle)

@@ -27,6 +27,8 @@ pub(in crate::sandbox) const WRUN: &[Signature] = &[
     ("object_read", "iIii", "i"), ("object_refs", "iii", "i"), ("wait", "iiiiIi", "i"), ("release", "ii", "i"),
     ("cancel", "ii", "i"), ("sleep", "I", ""), ("context", "ii", "i"), ("actor_self", "", "i"),
     ("actor_get", "ii", "i"), ("actor_stop", "ii", "i"), ("stream_next", "iI", "i"), ("last_error", "ii", "i"),
+    ("put_plain", "ii", "i"), ("result_plain", "iii", "i"), ("yield_plain", "ii", "i"),
+    ("view", "iIi", "I"), ("arg_view", "iIi", "I"), ("view_release", "i", "i"),
 ];
 
 #[rustfmt::skip]

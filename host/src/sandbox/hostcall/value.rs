@@ -15,10 +15,49 @@ use crate::{
     types::{Blob, ErrorKind, TaskError},
 };
 
-/// Where a value is in guest memory: its bytes (pointer, length) and its handles (pointer, count).
-pub(super) type At = [u32; 4];
+/// Where a value is in guest memory, for this function.
+#[derive(Clone, Copy)]
+pub(super) struct At {
+    function: &'static str,
+    ptr: u32,
+    len: u32,
+    refs: u32,
+    nrefs: u32,
+    /// The bytes are the payload alone.
+    plain: bool,
+}
 
-fn argument<S>(state: &State<S>, function: &'static str, index: u32) -> wasmtime::Result<Value> {
+impl At {
+    /// Its bytes (pointer, length), the format byte first, and its handles (pointer, count).
+    pub(super) fn encoded(function: &'static str, [ptr, len, refs, nrefs]: [u32; 4]) -> Self {
+        Self {
+            function,
+            ptr,
+            len,
+            refs,
+            nrefs,
+            plain: false,
+        }
+    }
+
+    /// Plain data: the bytes as they lie there.
+    pub(super) fn plain(function: &'static str, ptr: u32, len: u32) -> Self {
+        Self {
+            function,
+            ptr,
+            len,
+            refs: 0,
+            nrefs: 0,
+            plain: true,
+        }
+    }
+}
+
+pub(super) fn argument<S>(
+    state: &State<S>,
+    function: &'static str,
+    index: u32,
+) -> wasmtime::Result<Value> {
     let args = &state.call.args;
     let missing = || {
         wasmtime::Error::new(Violation::NoArgument {
@@ -207,37 +246,58 @@ pub(super) fn resolve<S>(
 
 /// A value in guest memory that was looked at: its bytes are inside the memory, its handles name something.
 pub(super) struct Written {
+    function: &'static str,
     bytes: Range<usize>,
+    /// The format byte, where it is not the first of the bytes.
+    format: Option<u8>,
     refs: Vec<Resource>,
 }
 
 /// Checks a value in guest memory; nothing is copied yet.
 pub(super) fn check<S: HostServices>(
     caller: &mut Caller<'_, State<S>>,
-    function: &'static str,
-    [ptr, len, refs, nrefs]: At,
+    at: At,
 ) -> Result<Written, Stop> {
+    let At {
+        function,
+        ptr,
+        len,
+        refs,
+        nrefs,
+        plain,
+    } = at;
     let (memory, state) = memory_and_state(caller, function)?;
     let bytes = range(memory, function, ptr, len)?;
     let handles = handle_range(memory, function, refs, nrefs)?;
-    check_size(state, function, len, large(nrefs))?;
+    let whole = len.saturating_add(plain.into());
+    check_size(state, function, whole, large(nrefs))?;
     let refs = resolve(state, function, wrun_abi::call::handles(&memory[handles]))?;
-    Ok(Written { bytes, refs })
+    Ok(Written {
+        function,
+        bytes,
+        format: plain.then_some(wrun_abi::format::PLAIN),
+        refs,
+    })
 }
 
 impl Written {
+    /// How many bytes the value has, its format byte among them.
+    fn len(&self) -> usize {
+        self.bytes.len() + usize::from(self.format.is_some())
+    }
+
     /// Room for it, or `None` when it must be waited for.
     pub(super) fn room_now<S: HostServices>(
         &self,
         state: &mut State<S>,
     ) -> Result<Option<Charge>, Stop> {
-        let room = state.services.room_now(self.bytes.len(), self.refs.len());
+        let room = state.services.room_now(self.len(), self.refs.len());
         room.map_err(|error| state.refused(error))
     }
 
     /// Waits for room for it.
     pub(super) async fn room<S: HostServices>(&self, state: &mut State<S>) -> Result<Charge, Stop> {
-        let room = state.services.room(self.bytes.len(), self.refs.len()).await;
+        let room = state.services.room(self.len(), self.refs.len()).await;
         room.map_err(|error| state.refused(error))
     }
 
@@ -245,18 +305,22 @@ impl Written {
     pub(super) fn store<S: HostServices>(
         self,
         caller: &mut Caller<'_, State<S>>,
-        function: &'static str,
         charge: Charge,
     ) -> Result<Value, Stop> {
+        let (len, function) = (self.len(), self.function);
         let (memory, state) = memory_and_state(caller, function)?;
         // Memory never shrinks.
         let bytes = &memory[self.bytes];
-        let contents = match bytes {
-            [format, rest @ ..] if bytes.len() > INLINE_MAX => {
-                let file = state.services.files().store(rest);
-                Contents::File(*format, file.map_err(|error| state.io(function, &error))?)
-            }
-            _ => Contents::Inline(Blob::copy_from_slice(bytes)),
+        let (format, payload) = match (self.format, bytes) {
+            (Some(format), payload) => (format, payload),
+            (None, [format, payload @ ..]) => (*format, payload),
+            (None, []) => unreachable!("a value has at least its format byte"),
+        };
+        let contents = if len > INLINE_MAX {
+            let file = state.services.files().store(payload);
+            Contents::File(format, file.map_err(|error| state.io(function, &error))?)
+        } else {
+            Contents::Inline(Blob::of(format, payload))
         };
         Ok(Value::with(contents, self.refs, Some(charge)))
     }
@@ -319,11 +383,14 @@ fn result_now<S: HostServices>(
     index: u32,
     at: At,
 ) -> Result<Option<Written>, Stop> {
-    let written = check(caller, "result_write", at)?;
+    let written = check(caller, at)?;
     let state = caller.data_mut();
     let wanted = state.call.results.len();
     if large(index) >= wanted {
-        let message = format!("`result_write`: result {index} of a call that has {wanted}");
+        let message = format!(
+            "`{}`: result {index} of a call that has {wanted}",
+            at.function
+        );
         return Err(state.bad_argument(message));
     }
     // A failed call has no results.
@@ -342,7 +409,7 @@ fn set_result<S: HostServices>(
     written: Written,
     charge: Charge,
 ) -> Result<(), Stop> {
-    let value = written.store(caller, "result_write", charge)?;
+    let value = written.store(caller, charge)?;
     caller.data_mut().call.results[large(index)] = Some(value);
     Ok(())
 }
@@ -351,7 +418,7 @@ pub(super) fn yield_write<S: HostServices>(
     mut caller: Caller<'_, State<S>>,
     at: At,
 ) -> Answer<'_, i32> {
-    let written = match check(&mut caller, "yield_write", at) {
+    let written = match check(&mut caller, at) {
         Ok(written) => written,
         Err(stop) => return now(encode(Err(stop))),
     };
@@ -368,7 +435,7 @@ async fn yield_item<S: HostServices>(
     let state = caller.data_mut();
     state.output.try_flush();
     let charge = written.room(state).await?;
-    let value = written.store(caller, "yield_write", charge)?;
+    let value = written.store(caller, charge)?;
     let state = caller.data_mut();
     let added = state.services.yield_item(value).await;
     added.map_err(|error| state.refused(error))

@@ -3,7 +3,7 @@ use super::*;
 const FOREVER: &str = "(loop $l (br $l))";
 
 /// A clock on a thread of its own, since guests don't give this one back by themselves.
-async fn ticking<F: Future>(bench: &Bench, future: F) -> F::Output {
+pub(super) async fn ticking<F: Future>(bench: &Bench, future: F) -> F::Output {
     let (sandboxes, stop) = (bench.sandboxes.clone(), Arc::new(AtomicBool::new(false)));
     let stopped = stop.clone();
     let clock = std::thread::spawn(move || {

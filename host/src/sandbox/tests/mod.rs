@@ -7,6 +7,7 @@ mod hostcalls;
 mod lifecycle;
 mod limits;
 mod loading;
+mod views;
 mod wasi;
 
 use std::{
@@ -47,6 +48,8 @@ pub(super) struct Record {
     pub(super) ticks: AtomicU64,
     pub(super) alive: AtomicU64,
     pub(super) files: MemFiles,
+    /// `context` panics.
+    pub(super) panics: AtomicBool,
     next: AtomicU64,
 }
 
@@ -187,6 +190,7 @@ impl HostServices for TestServices {
     }
 
     fn context(&mut self) -> Vec<u8> {
+        assert!(!self.record.panics.load(Ordering::Relaxed), "asked to");
         b"{\"slots\":4.0}".to_vec()
     }
 

@@ -2,9 +2,10 @@
 
 use serde::Serialize;
 
+use crate::call::INLINE_LIMIT;
 use crate::codec::{self, Encoded};
 use crate::raw::Raw;
-use crate::{Error, ObjectRef};
+use crate::{Error, ObjectRef, border};
 
 /// One argument, ready to be sent.
 #[derive(Debug)]
@@ -21,7 +22,7 @@ pub(crate) enum Content {
 }
 
 /// Values that a call accepts for a parameter of type `T`: `T`, `&T`, [`ObjectRef<T>`] and `&ObjectRef<T>`; also `&str`
-/// for a `String`, slices and arrays for a `Vec`.
+/// for a `String`, slices and arrays for a `Vec` or a [`View`](crate::View).
 ///
 /// ```
 /// use wrun::prelude::*;
@@ -49,6 +50,24 @@ fn value<T: Serialize + ?Sized>(value: &T) -> Arg {
     Arg(match codec::encode(value, wrun_abi::format::BINCODE) {
         Ok(encoded) => Content::Value(encoded),
         Err(error) => Content::Broken(error),
+    })
+}
+
+/// Plain data: a little is sent with the call, more is stored, so that it can be mapped.
+pub(crate) fn plain(bytes: &[u8]) -> Arg {
+    Arg(if bytes.len() < INLINE_LIMIT {
+        let mut sent = Vec::with_capacity(1 + bytes.len());
+        sent.push(wrun_abi::format::PLAIN);
+        sent.extend_from_slice(bytes);
+        Content::Value(Encoded {
+            bytes: sent,
+            refs: Vec::new(),
+        })
+    } else {
+        match border::put_plain(bytes) {
+            Ok(handle) => Content::Object(Raw::live(handle)),
+            Err(error) => Content::Broken(error),
+        }
     })
 }
 

@@ -13,7 +13,7 @@ use crate::raw::Raw;
 use crate::{Actor, Error, Handle, ObjectRef, RefStream, Result, border, object};
 
 /// A value of more bytes than this is stored first.
-const INLINE_LIMIT: usize = 64 << 10;
+pub(crate) const INLINE_LIMIT: usize = 64 << 10;
 /// At most this many calls are sent at once,
 const BATCH_CALLS: usize = 1000;
 /// and about this many bytes.

@@ -1,14 +1,20 @@
 //! Values as bytes: a format byte, then bincode or JSON.
 //!
+//! Plain data, the third format, is what a [`View`](crate::View) reads: [`open`] and [`count`].
+//!
 //! The only file that names bincode. [`encode`] gives the bytes and the refs inside; [`decode`] reads either format and
 //! refuses bytes that are left over, which is how a wrong type mostly shows.
+
+use std::ops::Range;
 
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use wrun_abi::format;
 
 use crate::raw::Raw;
-use crate::{Error, ErrorKind, Result, links};
+use crate::value::{FromValue as _, Source};
+use crate::view::{Data, Plain};
+use crate::{Error, ErrorKind, Result, border, links};
 
 /// An encoded value and what it refers to.
 #[derive(Debug, Clone, Default)]
@@ -65,9 +71,10 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], refs: Vec<Raw>) -> Resul
                 Err(error) => Err(plain(&error.to_string())),
             }
         }
+        [format::PLAIN, ..] => Err("it is plain data, which a `wrun::View` reads".to_owned()),
         [] => Err("it has no format byte".to_owned()),
         [other, ..] => Err(format!(
-            "its format byte is {other}, and only 0 and 1 are known"
+            "its format byte is {other}, and only 0, 1 and 2 are known"
         )),
     });
     decoded.map_err(|error| {
@@ -77,6 +84,80 @@ pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], refs: Vec<Raw>) -> Resul
             format!("the value does not decode as `{ty}`: {error}"),
         )
     })
+}
+
+/// How many elements the value has.
+pub(crate) fn count<T: Plain>(source: Source) -> Result<u64> {
+    match plain_count::<T>(source)? {
+        Some(count) => Ok(count),
+        None => Ok(Vec::<T>::load(source)?.len() as u64),
+    }
+}
+
+/// How many elements a value of plain data has; `None` for one in another format.
+fn plain_count<T: Plain>(source: Source) -> Result<Option<u64>> {
+    let mut format = [0];
+    border::part(source, 0, &mut format)?;
+    if format != [format::PLAIN] {
+        return Ok(None);
+    }
+    let (bytes, size) = (border::len(source)? - 1, size_of::<T>() as u64);
+    if bytes.checked_rem(size) != Some(0) {
+        let ty = short_type_name::<T>();
+        return Err(bad(format!(
+            "the value has {bytes} bytes, which are no whole number of `{ty}`s of {size} bytes"
+        )));
+    }
+    Ok(Some(bytes / size))
+}
+
+fn bad(message: String) -> Error {
+    Error::of(ErrorKind::BadArgument, message)
+}
+
+/// The elements of a value, or those in a range: seen where they are if the border can show them, else copied. An array in
+/// another format is decoded.
+pub(crate) fn open<T: Plain>(source: Source, range: Option<Range<u64>>) -> Result<Data<T>> {
+    let check = |count: u64| {
+        let range = range.clone().unwrap_or(0..count);
+        if range.start > range.end || range.end > count {
+            return Err(bad(format!(
+                "the elements {} to {} of an array that has {count}",
+                range.start, range.end
+            )));
+        }
+        Ok(range)
+    };
+    let Some(count) = plain_count::<T>(source)? else {
+        let mut all = Vec::<T>::load(source)?;
+        let Range { start, end } = check(all.len() as u64)?;
+        // Both are at most the length.
+        all.truncate(usize::try_from(end).unwrap_or(usize::MAX));
+        all.drain(..usize::try_from(start).unwrap_or(usize::MAX));
+        return Ok(Data::Owned(all));
+    };
+    let range = check(count)?;
+    let size = size_of::<T>();
+    let items = usize::try_from(range.end - range.start)
+        .ok()
+        .filter(|items| {
+            items
+                .checked_mul(size)
+                .is_some_and(|n| isize::try_from(n).is_ok())
+        })
+        .ok_or_else(|| bad("so many elements fit in no memory: view a part of them".to_owned()))?;
+    let offset = range.start * size as u64;
+    if let Some(mapped) = border::view(source, offset, items)? {
+        return Ok(Data::Mapped(mapped));
+    }
+    let mut copy = Vec::new();
+    copy.try_reserve_exact(items).map_err(|_| {
+        let message = format!("there is no memory for a copy of {} bytes", items * size);
+        Error::of(ErrorKind::MemoryLimit, message)
+    })?;
+    copy.resize(items, T::zeroed());
+    border::part(source, 1 + offset, bytemuck::cast_slice_mut(&mut copy))?;
+    Ok(Data::Owned(copy))
 }
 
 /// bincode shows its errors as Rust shows enums: `OtherString("…")`. Takes the text out where that is all.

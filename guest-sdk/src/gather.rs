@@ -2,9 +2,7 @@
 
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
-
-use crate::{Error, ErrorKind, ObjectRef, Result, border};
+use crate::{Error, ErrorKind, FromValue, ObjectRef, Result, border};
 
 /// What [`get`] takes: one ref, a slice, array or `Vec` of refs, or a tuple of borrowed refs of different types.
 #[diagnostic::on_unimplemented(
@@ -22,7 +20,7 @@ pub trait Gather {
     fn read(&self) -> Result<Self::Output>;
 }
 
-impl<T: DeserializeOwned> Gather for &ObjectRef<T> {
+impl<T: FromValue> Gather for &ObjectRef<T> {
     type Output = T;
     fn handles(&self, handles: &mut Vec<u32>) -> Result<()> {
         handles.push(self.raw().handle()?);
@@ -33,7 +31,7 @@ impl<T: DeserializeOwned> Gather for &ObjectRef<T> {
     }
 }
 
-impl<T: DeserializeOwned> Gather for &[ObjectRef<T>] {
+impl<T: FromValue> Gather for &[ObjectRef<T>] {
     type Output = Vec<T>;
     fn handles(&self, handles: &mut Vec<u32>) -> Result<()> {
         handles.reserve(self.len());
@@ -47,7 +45,7 @@ impl<T: DeserializeOwned> Gather for &[ObjectRef<T>] {
 
 macro_rules! as_slice {
     ($([$($generics:tt)*] $ty:ty),*) => {$(
-        impl<T: DeserializeOwned, $($generics)*> Gather for $ty {
+        impl<T: FromValue, $($generics)*> Gather for $ty {
             type Output = Vec<T>;
             fn handles(&self, handles: &mut Vec<u32>) -> Result<()> {
                 (&self[..]).handles(handles)

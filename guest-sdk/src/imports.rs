@@ -5,11 +5,15 @@
 use std::sync::Once;
 use std::time::Duration;
 
+use bytemuck::Pod;
 use wrun_abi::call::CallWriter;
 use wrun_abi::{FailKind, Status, StopMode};
 
 use crate::call::{Call, Sent};
-use crate::{Error, Result, sys};
+use crate::value::Source;
+use crate::{Error, ErrorKind, Result, sys};
+
+pub(crate) use crate::sys::Mapped;
 
 /// Prepares the sandbox: a panic becomes the call's failure, then the abort ends the sandbox.
 pub(crate) fn enter() {
@@ -44,6 +48,10 @@ fn size(answer: i32) -> usize {
 
 fn error(status: i32) -> Error {
     Error::from_host(status, &whole(sys::last_error))
+}
+
+fn wide_error(status: i64) -> Error {
+    error(i32::try_from(status).unwrap_or(Status::BadArgument.code()))
 }
 
 fn check(answer: i32) -> Result<u32> {
@@ -149,14 +157,71 @@ pub(crate) fn get(handles: &[u32], timeout: Option<Duration>) -> Result<()> {
 pub(crate) fn object(handle: u32) -> Result<(Vec<u8>, Vec<u32>)> {
     let len = sys::object_len(handle);
     let Ok(len) = usize::try_from(len) else {
-        return Err(error(
-            i32::try_from(len).unwrap_or(Status::BadArgument.code()),
-        ));
+        return Err(wide_error(len));
     };
     let bytes = read(len, |offset, into| {
         sys::object_read(handle, offset as u64, into)
     });
     Ok((bytes, refs(|into| sys::object_refs(handle, into))))
+}
+
+/// How many bytes a value has, its format byte among them.
+pub(crate) fn len(of: Source) -> Result<u64> {
+    match of {
+        Source::Object(handle) => {
+            let len = sys::object_len(handle);
+            u64::try_from(len).map_err(|_| wide_error(len))
+        }
+        Source::Arg(i) => Ok(size(sys::arg_len(i)) as u64),
+    }
+}
+
+/// Fills `into` with a value's bytes from `offset` on.
+pub(crate) fn part(of: Source, offset: u64, into: &mut [u8]) -> Result<()> {
+    let mut done = 0;
+    while done < into.len() {
+        let (at, rest) = (offset + done as u64, &mut into[done..]);
+        let read = match (of, usize::try_from(at)) {
+            (Source::Object(handle), _) => sys::object_read(handle, at, rest),
+            (Source::Arg(i), Ok(at)) => sys::arg_read(i, at, rest),
+            (Source::Arg(_), Err(_)) => 0,
+        };
+        match usize::try_from(check(read)?) {
+            Ok(n) if n > 0 => done += n,
+            _ => {
+                return Err(Error::of(
+                    ErrorKind::BadArgument,
+                    "the value ends too early",
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Shows `count` elements of a value from byte `offset` after its format byte on; `None` when they are to be copied.
+pub(crate) fn view<T: Pod>(of: Source, offset: u64, count: usize) -> Result<Option<Mapped<T>>> {
+    let view = match of {
+        Source::Object(handle) => sys::view(handle, offset, count),
+        Source::Arg(i) => sys::arg_view(i, offset, count),
+    };
+    match view {
+        Ok(mapped) => Ok(Some(mapped)),
+        Err(answer) if answer == i64::from(Status::Copy.code()) => Ok(None),
+        Err(answer) => Err(wide_error(answer)),
+    }
+}
+
+pub(crate) fn put_plain(bytes: &[u8]) -> Result<u32> {
+    check(sys::put_plain(bytes))
+}
+
+pub(crate) fn result_plain(index: usize, bytes: &[u8]) -> Result<()> {
+    check(sys::result_plain(index, bytes)).map(drop)
+}
+
+pub(crate) fn yield_plain(bytes: &[u8]) -> Result<()> {
+    check(sys::yield_plain(bytes)).map(drop)
 }
 
 pub(crate) fn wait(

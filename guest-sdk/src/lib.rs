@@ -51,7 +51,7 @@
 //! # Layout
 //!
 //! `arg`, `options` and `call` are a call on the caller's side, `serve` the same call on the callee's; `object`, `handle`,
-//! `stream` are what a call gives. `codec` and `links` turn values into bytes and the refs inside them into positions.
+//! `stream` are what a call gives. `value` says what can be sent, `view` is for large arrays. `codec` and `links` turn values into bytes and the refs inside them into positions.
 //! `border` is the host as safe functions: `imports` (over `sys`) in a sandbox, `local` elsewhere.
 
 #![warn(missing_docs)]
@@ -72,6 +72,8 @@ mod pool;
 mod raw;
 mod serve;
 mod stream;
+mod value;
+mod view;
 
 #[cfg(target_arch = "wasm32")]
 mod imports;
@@ -94,8 +96,11 @@ pub use handle::{Actor, Handle, MethodOptions, get_actor, this_actor};
 pub use object::{Any, ObjectRef, cancel, cancel_only, put};
 pub use pool::ActorPool;
 pub use stream::RefStream;
+pub use value::{FromValue, ToValue};
+pub use view::{Plain, View, put_plain};
 pub use wrun_macros::{actor, main, task};
 
+pub use bytemuck;
 pub use serde;
 
 /// `max_retries` and `max_restarts` without end.
@@ -106,7 +111,7 @@ pub mod prelude {
     pub use std::time::Duration;
 
     pub use crate::{
-        Actor, ActorPool, Error, ErrorKind, Handle, IntoArg, ObjectRef, RefStream, Result,
+        Actor, ActorPool, Error, ErrorKind, Handle, IntoArg, ObjectRef, RefStream, Result, View,
     };
     pub use crate::{bail, ensure};
 }

@@ -4,10 +4,10 @@ use std::fmt;
 use std::marker::PhantomData;
 use std::time::Duration;
 
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use crate::raw::Raw;
+use crate::value::{FromValue, Source, ToValue};
 use crate::{Result, border, codec, links};
 
 /// Stands for any type: [`ObjectRef::erase`] gives an `ObjectRef<Any>`, so that refs of different types fit one list.
@@ -86,7 +86,7 @@ impl<T> ObjectRef<T> {
     }
 }
 
-impl<T: DeserializeOwned> ObjectRef<T> {
+impl<T: FromValue> ObjectRef<T> {
     /// Waits for the value.
     ///
     /// # Errors
@@ -110,8 +110,7 @@ impl<T: DeserializeOwned> ObjectRef<T> {
 
     /// Reads a value that is there.
     pub(crate) fn read(&self) -> Result<T> {
-        let (bytes, handles) = border::object(self.raw.handle()?)?;
-        codec::decode(&bytes, handles.into_iter().map(Raw::live).collect())
+        T::load(Source::Object(self.raw.handle()?))
     }
 }
 
@@ -158,9 +157,9 @@ impl<'de, T> Deserialize<'de> for ObjectRef<T> {
     clippy::needless_pass_by_value,
     reason = "the value moves into the store, as far as the caller is concerned"
 )]
-pub fn put<T: Serialize>(value: T) -> ObjectRef<T> {
-    let stored =
-        codec::encode(&value, wrun_abi::format::BINCODE).and_then(|encoded| put_encoded(&encoded));
+pub fn put<T: ToValue>(value: T) -> ObjectRef<T> {
+    let payload = value.payload(wrun_abi::format::BINCODE);
+    let stored = payload.and_then(|payload| payload.put());
     ObjectRef::from_raw(stored.unwrap_or_else(Raw::broken))
 }
 

@@ -3,9 +3,7 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fmt;
 
-use serde::de::DeserializeOwned;
-
-use crate::{Actor, Handle, ObjectRef, Result, gather};
+use crate::{Actor, FromValue, Handle, ObjectRef, Result, gather};
 
 /// A call that waits for a free actor.
 type Waiting<A, T> = Box<dyn FnOnce(&Handle<A>) -> ObjectRef<T>>;
@@ -43,7 +41,7 @@ pub struct ActorPool<A: Actor, T> {
     next_return: u64,
 }
 
-impl<A: Actor, T: DeserializeOwned> ActorPool<A, T> {
+impl<A: Actor, T: FromValue> ActorPool<A, T> {
     /// A pool of these actors, all taken to be idle.
     #[must_use]
     pub fn new(actors: impl IntoIterator<Item = Handle<A>>) -> Self {

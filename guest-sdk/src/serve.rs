@@ -8,12 +8,10 @@ use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::Write as _;
 
-use serde::Serialize;
-use serde::de::DeserializeOwned;
 use wrun_abi::FailKind;
 
-use crate::raw::Raw;
-use crate::{Actor, Error, ErrorKind, border, codec};
+use crate::value::{FromValue, Payload, Source, ToValue};
+use crate::{Actor, Error, ErrorKind, border};
 
 thread_local! {
     static ACTOR: RefCell<Option<Box<dyn Any>>> = const { RefCell::new(None) };
@@ -113,15 +111,18 @@ impl Running {
     ///
     /// # Errors
     /// It does not decode as a `T`.
-    pub fn arg<T: DeserializeOwned>(&mut self, name: &str) -> Result<T, Failure> {
-        let (bytes, handles) = border::arg(self.next);
+    pub fn arg<T: FromValue>(&mut self, name: &str) -> Result<T, Failure> {
+        let source = Source::Arg(self.next);
         self.next += 1;
-        let refs = handles.into_iter().map(Raw::live).collect();
-        codec::decode(&bytes, refs).map_err(|error| {
-            Failure::new(
-                FailKind::BadArgument,
-                format!("argument `{name}`: {}", error.message()),
-            )
+        T::load(source).map_err(|error| {
+            // What is no fault of the argument's keeps its kind.
+            if error.kind() != ErrorKind::BadArgument
+                && let Some(json) = error.relay()
+            {
+                return Failure::new(FailKind::Relayed, json);
+            }
+            let message = format!("argument `{name}`: {}", error.message());
+            Failure::new(FailKind::BadArgument, message)
         })
     }
 
@@ -144,19 +145,17 @@ impl Running {
     ///
     /// # Errors
     /// It does not encode, or the host refuses it.
-    pub fn result<T: Serialize + ?Sized>(&self, index: usize, value: &T) -> Result<(), Failure> {
-        let encoded = self.encode(value)?;
-        border::result_write(index, &encoded.bytes, &encoded.handles()).map_err(refused)
+    pub fn result<T: ToValue + ?Sized>(&self, index: usize, value: &T) -> Result<(), Failure> {
+        self.payload(value)?.set_result(index).map_err(refused)
     }
 
     /// Pushes a stream's items as they come.
     ///
     /// # Errors
     /// As [`result`](Self::result).
-    pub fn stream<T: Serialize>(&self, items: impl IntoIterator<Item = T>) -> Result<(), Failure> {
+    pub fn stream<T: ToValue>(&self, items: impl IntoIterator<Item = T>) -> Result<(), Failure> {
         for item in items {
-            let encoded = self.encode(&item)?;
-            border::yield_write(&encoded.bytes, &encoded.handles()).map_err(refused)?;
+            self.payload(&item)?.add_item().map_err(refused)?;
         }
         Ok(())
     }
@@ -167,7 +166,7 @@ impl Running {
     /// As [`result`](Self::result), and an item that is an `Err`.
     pub fn try_stream<R>(&self, items: impl IntoIterator<Item = R>) -> Result<(), Failure>
     where
-        R: IsResult<Ok: Serialize, Err: Display + 'static>,
+        R: IsResult<Ok: ToValue, Err: Display + 'static>,
     {
         for item in items {
             let item = self.ok(item)?;
@@ -185,9 +184,9 @@ impl Running {
         Ok(())
     }
 
-    fn encode<T: Serialize + ?Sized>(&self, value: &T) -> Result<codec::Encoded, Failure> {
-        codec::encode(value, self.format)
-            .map_err(|error| Failure::new(FailKind::BadResult, error.message()))
+    fn payload<'a, T: ToValue + ?Sized>(&self, value: &'a T) -> Result<Payload<'a>, Failure> {
+        let payload = value.payload(self.format);
+        payload.map_err(|error| Failure::new(FailKind::BadResult, error.message()))
     }
 }
 

@@ -9,6 +9,11 @@
     reason = "imports of another module can't be declared without it"
 )]
 
+use std::ops::{Deref, DerefMut};
+use std::ptr::NonNull;
+
+use bytemuck::Pod;
+
 mod raw {
     // No safe way: a WebAssembly import is a foreign function.
     // SAFETY: the names and types are those of the guest ABI. A host that has others refuses the module.
@@ -55,6 +60,12 @@ mod raw {
         pub(super) fn actor_get(ptr: *const u8, len: usize) -> i32;
         pub(crate) safe fn actor_stop(h: u32, mode: u32) -> i32;
         pub(crate) safe fn stream_next(h: u32, timeout: i64) -> i32;
+        pub(super) fn put_plain(ptr: *const u8, len: usize) -> i32;
+        pub(super) fn result_plain(index: usize, ptr: *const u8, len: usize) -> i32;
+        pub(super) fn yield_plain(ptr: *const u8, len: usize) -> i32;
+        pub(super) safe fn view(h: u32, offset: u64, len: usize) -> i64;
+        pub(super) safe fn arg_view(i: usize, offset: u64, len: usize) -> i64;
+        pub(super) fn view_release(view: usize) -> i32;
         pub(super) fn last_error(ptr: *mut u8, cap: usize) -> i32;
     }
 }
@@ -119,6 +130,12 @@ wrap! {
     fn object_refs(h: u32, into: &mut [u32]) -> i32 = (h, into.as_mut_ptr(), into.len());
     /// Gives handles back.
     fn release(handles: &[u32]) -> i32 = (handles.as_ptr(), handles.len());
+    /// Stores plain data.
+    fn put_plain(bytes: &[u8]) -> i32 = (bytes.as_ptr(), bytes.len());
+    /// Sets a result of plain data.
+    fn result_plain(index: usize, bytes: &[u8]) -> i32 = (index, bytes.as_ptr(), bytes.len());
+    /// Adds an item of plain data.
+    fn yield_plain(bytes: &[u8]) -> i32 = (bytes.as_ptr(), bytes.len());
     /// Writes the context.
     fn context(into: &mut [u8]) -> i32 = (into.as_mut_ptr(), into.len());
     /// Finds a named actor.
@@ -144,3 +161,63 @@ pub(crate) fn wait(handles: &[u32], min: usize, max: usize, timeout: i64, out: &
         )
     }
 }
+
+/// Memory that shows an object, until it is dropped. What is written to it only this sandbox sees.
+pub(crate) struct Mapped<T> {
+    first: NonNull<T>,
+    count: usize,
+}
+
+/// Shows `count` elements of an object from byte `offset` of its payload on; gives the negative answer if it can't.
+pub(crate) fn view<T: Pod>(h: u32, offset: u64, count: usize) -> Result<Mapped<T>, i64> {
+    Mapped::new(raw::view(h, offset, count * size_of::<T>()), count)
+}
+
+/// As [`view`], of an argument.
+pub(crate) fn arg_view<T: Pod>(i: usize, offset: u64, count: usize) -> Result<Mapped<T>, i64> {
+    Mapped::new(raw::arg_view(i, offset, count * size_of::<T>()), count)
+}
+
+impl<T: Pod> Mapped<T> {
+    /// Takes over what `view` gave for so many elements.
+    fn new(answer: i64, count: usize) -> Result<Self, i64> {
+        let address = usize::try_from(answer).map_err(|_| answer)?;
+        let first = NonNull::new(std::ptr::with_exposed_provenance_mut::<T>(address));
+        let first = first.filter(|first| first.is_aligned());
+        let first = first.expect("a view is aligned as its offset is, and not at 0");
+        Ok(Self { first, count })
+    }
+}
+
+impl<T> Deref for Mapped<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        // No safe way: the host made this memory.
+        // SAFETY: the host gave so many bytes there to nobody else, and they stay until `drop` releases them. They were
+        // aligned when `new` looked, and any bytes are a `T`, which is `Pod` there.
+        unsafe { std::slice::from_raw_parts(self.first.as_ptr(), self.count) }
+    }
+}
+
+impl<T> DerefMut for Mapped<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        // No safe way: the host made this memory.
+        // SAFETY: as for `deref`; it may be written, and `self` is borrowed uniquely.
+        unsafe { std::slice::from_raw_parts_mut(self.first.as_ptr(), self.count) }
+    }
+}
+
+impl<T> Drop for Mapped<T> {
+    fn drop(&mut self) {
+        // No safe way: what the memory holds is gone afterwards.
+        // SAFETY: no borrow of `self` is left, and nobody else has a pointer into it.
+        unsafe { raw::view_release(self.first.as_ptr().expose_provenance()) };
+    }
+}
+
+// No safe way: a pointer is in it.
+// SAFETY: it owns what it points to, as a `Vec` does.
+unsafe impl<T: Send> Send for Mapped<T> {}
+// No safe way: as above.
+// SAFETY: as above.
+unsafe impl<T: Sync> Sync for Mapped<T> {}

@@ -564,3 +564,15 @@ fn words_of(directory: &Path) -> (Vec<(String, u64)>, usize) {
     words.sort_by(|(a, m), (b, n)| n.cmp(m).then(a.cmp(b)));
     (words, files)
 }
+
+#[test]
+fn shared_array() {
+    let run = submit(guest::SHARED_ARRAY).cpus(4).run();
+    assert_eq!(
+        run.lines(),
+        [
+            "four tasks: the sum is 8796090925056",
+            "squared in a task: 17592177655809; the array still ends with 4194303",
+        ]
+    );
+}

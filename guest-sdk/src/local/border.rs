@@ -1,5 +1,8 @@
 //! The border in local mode: what `imports` is in a sandbox, with the same functions.
 
+use std::convert::Infallible;
+use std::marker::PhantomData;
+use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -12,6 +15,7 @@ use super::handles::{self, Held};
 use super::object::{Object, Value};
 use super::stream::Next;
 use crate::call::{Call as Spec, Sent};
+use crate::value::Source;
 use crate::{Error, ErrorKind, Result};
 
 /// Nothing to prepare: the thread that runs a call is ready.
@@ -227,6 +231,78 @@ pub(crate) fn object(handle: u32) -> Result<(Vec<u8>, Vec<u32>)> {
         Some(Err(error)) => Err(error),
         None => Err(Error::of(ErrorKind::Other, "the object is not there yet")),
     }
+}
+
+/// What a value's bytes are.
+fn look<R>(of: Source, then: impl FnOnce(&[u8]) -> R) -> Result<R> {
+    match of {
+        Source::Object(handle) => match handles::object(handle)?.outcome() {
+            Some(Ok(value)) => Ok(then(&value.bytes)),
+            Some(Err(error)) => Err(error),
+            None => Err(Error::of(ErrorKind::Other, "the object is not there yet")),
+        },
+        Source::Arg(i) => Ok(match current().args.get(i) {
+            Some(value) => then(&value.bytes),
+            None => then(&[]),
+        }),
+    }
+}
+
+pub(crate) fn len(of: Source) -> Result<u64> {
+    look(of, |bytes| bytes.len() as u64)
+}
+
+pub(crate) fn part(of: Source, offset: u64, into: &mut [u8]) -> Result<()> {
+    let copied = look(of, |bytes| {
+        let from = bytes
+            .get(usize::try_from(offset).ok()?..)?
+            .get(..into.len())?;
+        into.copy_from_slice(from);
+        Some(())
+    })?;
+    copied.ok_or_else(|| Error::of(ErrorKind::BadArgument, "the value ends too early"))
+}
+
+/// Nothing is mapped here: there is none of it.
+#[derive(Debug)]
+pub(crate) struct Mapped<T>(Infallible, PhantomData<T>);
+
+impl<T> Deref for Mapped<T> {
+    type Target = [T];
+    fn deref(&self) -> &[T] {
+        match self.0 {}
+    }
+}
+
+impl<T> DerefMut for Mapped<T> {
+    fn deref_mut(&mut self) -> &mut [T] {
+        match self.0 {}
+    }
+}
+
+/// `None`: views are copies here.
+#[allow(clippy::unnecessary_wraps, reason = "in a sandbox it can fail")]
+pub(crate) fn view<T>(_of: Source, _offset: u64, _count: usize) -> Result<Option<Mapped<T>>> {
+    Ok(None)
+}
+
+fn plain(bytes: &[u8]) -> Vec<u8> {
+    let mut all = Vec::with_capacity(1 + bytes.len());
+    all.push(wrun_abi::format::PLAIN);
+    all.extend_from_slice(bytes);
+    all
+}
+
+pub(crate) fn put_plain(bytes: &[u8]) -> Result<u32> {
+    put(&plain(bytes), &[])
+}
+
+pub(crate) fn result_plain(index: usize, bytes: &[u8]) -> Result<()> {
+    result_write(index, &plain(bytes), &[])
+}
+
+pub(crate) fn yield_plain(bytes: &[u8]) -> Result<()> {
+    yield_write(&plain(bytes), &[])
 }
 
 pub(crate) fn wait(

@@ -7,7 +7,7 @@
 //!
 //! Invariants: no instance ever sees what another left behind; everything a sandbox holds (slot, memory, handles) is
 //! given back when it is dropped, at any point; nothing a guest sends makes the host panic or allocate without a bound.
-//! The host reads and writes a guest's memory only through checked ranges.
+//! The host reads and writes a guest's memory only through checked ranges; `views` maps stored objects into it.
 //!
 //! It knows nothing of scheduling, actors or jobs, and it never retries a call.
 

@@ -1,7 +1,7 @@
 //! What `wrun bench` runs: a program whose first argument names a case and whose second is its size.
 //!
 //! Each case checks its own results, takes its own time, and prints one line of whole numbers, mostly nanoseconds, which
-//! the row's measurement reads. [`tasks`], [`actors`] and [`objects`] hold the cases; [`held`] the programs that stand
+//! the row's measurement reads. [`tasks`], [`actors`], [`objects`] and [`views`] hold the cases; [`held`] the programs that stand
 //! still while somebody looks at the process's memory; [`graphs`] and [`peers`] are for `tests/peers`.
 
 #![forbid(unsafe_code)]
@@ -16,6 +16,7 @@ mod held;
 mod objects;
 mod peers;
 mod tasks;
+mod views;
 
 use std::time::Instant;
 
@@ -36,6 +37,7 @@ const CASES: &[(&str, Case)] = &[
     ("put-get", objects::put_and_get),
     ("put-large", objects::put_large),
     ("share-large", objects::share_large),
+    ("views", views::two_tasks),
     ("tree", graphs::tree),
     ("chain", graphs::chain),
     ("peers", peers::all),

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use super::{RowError, lab::Lab, library, process, sample::Sample};
+use super::{RowError, lab::Lab, library, process, sample::Sample, views};
 
 /// One measurement, of one or more rows.
 pub(in crate::cli) struct Measure {
@@ -210,6 +210,36 @@ pub(in crate::cli) const MEASURES: &[Measure] = &[
             ratio("memcpy", 0.5, 0.9),
         )],
         run: library::put_large,
+    },
+    Measure {
+        name: "views",
+        lines: &[
+            line(
+                "view-1gib",
+                "a GiB visible in a task",
+                Milliseconds,
+                less(1.0, 0.2),
+            ),
+            line(
+                "view-sum-first",
+                "two tasks sum a GiB each, first pass",
+                GigabytesPerSecond,
+                ratio("native", 0.5, 0.65),
+            ),
+            line(
+                "view-sum-second",
+                "the same, second pass",
+                GigabytesPerSecond,
+                ratio("native", 0.75, 0.85),
+            ),
+            line(
+                "view-drop",
+                "a view of a GiB that was read dropped",
+                Milliseconds,
+                less(60.0, 20.0),
+            ),
+        ],
+        run: views::views,
     },
     Measure {
         name: "as-completed",

@@ -1,6 +1,6 @@
 //! What measurements share.
 //!
-//! A [`Lab`] starts a runtime with the defaults of `wrun submit`, and bare Wasmtime, when the first row asks for them. A
+//! A [`Lab`] starts a runtime with the defaults of `wrun submit` (but for large sandboxes), and bare Wasmtime, when the first row asks for them. A
 //! case of the guest runs as a job's `main` ([`Lab::case`]): it takes its own time and prints it.
 
 use std::{cell::OnceCell, env, time::Duration};
@@ -12,6 +12,9 @@ use crate::{
     node::{Job, Module, NodeInfo, Runtime},
     rt::clock,
 };
+
+/// Memory that one sandbox may have: a view of a GiB counts in full, and its maker has the array, too.
+const MEMORY: u64 = 3 << 30;
 
 /// What measurements share.
 pub(super) struct Lab {
@@ -84,7 +87,11 @@ impl Lab {
 
     fn node(&self) -> Result<&Node, RowError> {
         once(&self.node, || {
-            let options = RuntimeSettings::default().resolve(&|name| env::var_os(name));
+            let settings = RuntimeSettings {
+                memory_limit: Some(MEMORY),
+                ..RuntimeSettings::default()
+            };
+            let options = settings.resolve(&|name| env::var_os(name));
             let options = options.map_err(|error| RowError::wrong(error.to_string()))?;
             let runtime = Runtime::start(options)?;
             let bytes = guests()?.tasks.to_vec();

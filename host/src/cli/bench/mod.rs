@@ -21,6 +21,7 @@ mod process;
 mod report;
 mod sample;
 mod table;
+mod views;
 
 pub(super) use catalog::{MEASURES, Measure};
 pub(super) use error::RowError;

@@ -23,7 +23,7 @@ fn plain(file: &MemFile) -> Value {
 }
 
 fn mode(scan: bool, route: u8) -> Value {
-    Value::new(vec![0, u8::from(!scan), route].into(), Vec::new(), None)
+    Value::new(vec![0, u8::from(!scan), route], Vec::new(), None)
 }
 
 /// A task that scans (all pages of its memory beyond the first, grown to the limit, and its table) or plants (in memory,

@@ -134,7 +134,7 @@ struct Meter {
 
 /// Counts what is held against limits.
 ///
-/// Each thread charges a [`Shard`] of its own, which has room that was counted in the whole chain beforehand: so workers
+/// Each thread charges a part of its own, which has room that was counted in the whole chain beforehand: so workers
 /// that charge and give back all the time don't fight for one counter.
 #[derive(Debug)]
 pub struct Account {

@@ -44,7 +44,7 @@ fn role(name: &str) -> Role {
         "len" | "cap" | "n" | "nrefs" => Role::Length,
         "h" => Role::Handle,
         "i" | "index" | "offset" | "kind" | "timeout" | "min" | "max" | "flags" | "mode" | "ns"
-        | "view" => Role::Number,
+        | "view" | "bytes" => Role::Number,
         other => panic!("`ABI.md` has a parameter `{other}`: say here what it is"),
     }
 }

@@ -127,7 +127,13 @@ async fn show<S: HostServices>(
     };
     let region = match state.views.take_free(window.bytes()) {
         Some(region) => Some(region),
-        None => grow(caller, function, memory, window.bytes()).await?,
+        None => {
+            let end = memory.data_ptr(&*caller).addr() + memory.data_size(&*caller);
+            let pad = Views::pad(end, &file, window);
+            let region = grow(caller, function, memory, pad + window.bytes()).await?;
+            let views = &mut caller.data_mut().views;
+            region.map(|region| views.without(region, pad))
+        }
     };
     let slot = Slot {
         base: memory.data_ptr(&*caller).expose_provenance(),

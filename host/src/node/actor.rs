@@ -44,6 +44,8 @@ pub(crate) struct ActorCell {
     restarts: AtomicU32,
     /// It was killed for good, and no life follows even if one was just about to begin.
     killed: AtomicBool,
+    /// Between two lives: it has died, and will be found again under its name.
+    restarting: AtomicBool,
     /// Whether this is not its first life.
     pub(crate) restarted: AtomicBool,
     /// Whether its constructor has returned, in any life: its call has finished then, though it lives on.
@@ -92,6 +94,7 @@ impl ActorCell {
             max_pending: options.max_pending_calls,
             restarts: AtomicU32::new(options.max_restarts.unwrap_or(0)),
             killed: AtomicBool::new(false),
+            restarting: AtomicBool::new(false),
             restarted: AtomicBool::new(false),
             born: AtomicBool::new(false),
             death: Mutex::default(),
@@ -108,7 +111,7 @@ impl ActorCell {
 
     /// Whether it takes calls, or will again.
     pub(crate) fn is_alive(&self) -> bool {
-        self.death.lock().is_none()
+        self.restarting.load(Ordering::SeqCst) || self.death.lock().is_none()
     }
 
     /// Holds its place in the account of actors until it is dead.
@@ -308,14 +311,16 @@ fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
         }
         LifeEnd::Died(error) => error,
     };
-    actor.death.lock().get_or_insert_with(|| error.clone());
     // Who was told to end, or whom nobody can call any more, needs no other life.
     let again = !actor.mailbox.is_drained() && again(call) && call.begin_again();
+    actor.restarting.store(again, Ordering::SeqCst);
+    actor.death.lock().get_or_insert_with(|| error.clone());
     let kept = actor.take_pending(again);
     if again {
         call.cancel.clear();
         actor.restarted.store(true, Ordering::Relaxed);
         *actor.death.lock() = None;
+        actor.restarting.store(false, Ordering::SeqCst);
         actor.mailbox.reopen();
         for method in kept {
             actor.take_again(method);

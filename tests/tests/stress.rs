@@ -234,7 +234,9 @@ fn objects_beyond_memory_are_spilled_and_read_back() {
             let end = case(options, name, count);
             let stats = end.stats;
             assert_eq!((end.exit_code, end.error), (0, None), "{name} {slots}");
-            assert!(stats.object_bytes_peak <= memory, "{name}: {stats:?}");
+            // Who finds no room while nobody else can go on is let over from the reserve, an eighth.
+            let bound = memory + memory / 8;
+            assert!(stats.object_bytes_peak <= bound, "{name}: {stats:?}");
             assert!(stats.spilled_bytes_peak >= 3 * memory, "{name}: {stats:?}");
             let left = std::fs::read_dir(dir.path()).expect("is there").count();
             assert_eq!(left, 0, "the folder goes with the runtime");

@@ -13,10 +13,12 @@ use bytes::Bytes;
 use tokio::sync::mpsc;
 use wrun_abi::StopMode;
 use wrun_host::sandbox::{
-    CacheDir, CallFrame, HostServices, LogSource, Module, Sandboxes,
-    SandboxesOptions, Tick, WasiConfig,
+    CacheDir, CallFrame, HostServices, LogSource, Module, Sandboxes, SandboxesOptions, Tick,
+    WasiConfig,
 };
-use wrun_host::store::{MemFiles, ObjectRef, Resource, Stream, StreamReader, Value, Waiting};
+use wrun_host::store::{
+    Contents, MemFiles, ObjectRef, Place, Resource, Stream, StreamReader, Value, Waiting,
+};
 use wrun_host::tenant::{self, Account, Charge, Limits};
 use wrun_host::types::{CallSpec, ErrorKind, JobId, LogLine, ObjectId, Target, TaskError, TaskId};
 
@@ -340,6 +342,14 @@ impl HostServices for Services {
 
     fn files(&self) -> &MemFiles {
         &self.files
+    }
+
+    async fn read(&mut self, value: &Value, _: u64, _: usize) -> Result<Place, TaskError> {
+        Ok(Place::Memory(value.resident().expect("no disk here")))
+    }
+
+    async fn bring_back(&mut self, value: &Value) -> Result<Option<Contents>, TaskError> {
+        Ok(value.resident())
     }
 
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError> {

@@ -465,7 +465,7 @@ async fn run(bench: &Bench, account: &Arc<Account>, program: &Program) {
         .map(|_| Resource::Object(services.object()))
         .collect();
     let args = vec![
-        Value::new(program.argument().into(), refs, None),
+        Value::new(program.argument(), refs, None),
         Value::new(Bytes::from_static(b"\x01[1,2]"), Vec::new(), None),
     ];
     let sandbox = bench.module.instantiate(services, 1 << 20).await;

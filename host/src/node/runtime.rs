@@ -447,6 +447,7 @@ impl Drop for Runtime {
 fn limits(options: &RuntimeOptions) -> Limits {
     Limits::default()
         .with(Resource::SandboxBytes, options.total_memory)
+        .with(Resource::ViewBytes, options.total_memory)
         .with(Resource::ObjectBytes, options.object_store_memory)
         .with(Resource::SpilledBytes, options.spill_limit)
         .with(Resource::Handles, MAX_HANDLES)

@@ -1,5 +1,7 @@
 use std::future::Future;
 
+use wrun_abi::Status;
+
 use super::{lifecycle::ticking, *};
 use crate::{
     store::{Contents, MemFile},
@@ -154,4 +156,30 @@ async fn nothing_of_a_view_stays_in_a_slot_by_any_route() {
         assert_nothing_left(&bench, &other).await;
         bench.assert_clean();
     }
+}
+
+/// The bytes of views have a limit of their own; a view is given back once, and only where one is.
+#[tokio::test]
+async fn views_over_their_limit_and_releases_of_none_are_refused() {
+    let bench = Bench::with(4, Limits::default().with(Resource::ViewBytes, 1 << 19));
+    let object = file(&bench, LEN);
+    let view = |len: usize| {
+        format!("(i32.wrap_i64 (call $arg_view (i32.const 0) (i64.const 0) (i32.const {len})))")
+    };
+    let body = format!(
+        "(local.set $a {half})
+        (call $emit (i32.gt_s (local.get $a) (i32.const 0)))
+        (call $emit {whole})
+        (call $emit {half})
+        (call $emit (call $view_release (i32.const 64)))
+        (call $emit (call $view_release (local.get $a)))
+        (call $emit (call $view_release (local.get $a)))
+        (call $emit (i32.eq (local.get $a) {half}))",
+        half = view(300 << 10),
+        whole = view(LEN),
+    );
+    let (limit, wrong) = (Status::Limit.code(), Status::BadArgument.code());
+    let wanted = [1, limit, limit, wrong, 0, wrong, 1];
+    assert_eq!(bench.ints(&body, vec![plain(&object)]).await, wanted);
+    bench.assert_clean();
 }

@@ -21,12 +21,12 @@ pub fn count() -> usize {
     })
 }
 
-/// The number of this thread: threads get them in turn.
+/// The part of this thread, less than [`count`]: threads get them in turn.
 #[must_use]
 pub fn current() -> usize {
     static NEXT: AtomicUsize = AtomicUsize::new(0);
     thread_local! {
-        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed);
+        static NUMBER: usize = NEXT.fetch_add(1, Ordering::Relaxed) % count();
     }
     NUMBER.with(|number| *number)
 }

@@ -197,6 +197,11 @@ impl Account {
         Arc::new(Self { core, shards })
     }
 
+    /// This thread's part.
+    fn shard(&self) -> &Arc<CachePadded<Shard>> {
+        &self.shards[shard::current()]
+    }
+
     /// What it may hold.
     #[must_use]
     pub fn limits(&self) -> &Limits {
@@ -225,7 +230,7 @@ impl Account {
     /// # Errors
     /// [`OverLimit`] names the first limit in the way, this account's or one above it; nothing is held then.
     pub fn charge(&self, resource: Resource, n: u64) -> Result<Charge, OverLimit> {
-        let shard = &self.shards[shard::current() % self.shards.len()];
+        let shard = self.shard();
         shard.add(resource, n)?;
         let shard = shard.clone();
         Ok(Charge { shard, resource, n })
@@ -238,14 +243,14 @@ impl Account {
     /// [`OverLimit`] when the reserve is used up too.
     pub fn charge_reserve(&self, resource: Resource, n: u64) -> Result<Charge, OverLimit> {
         self.core.add(resource, n, 8)?;
-        let shard = self.shards[shard::current() % self.shards.len()].clone();
+        let shard = self.shard().clone();
         Ok(Charge { shard, resource, n })
     }
 
     /// Gives back what [`Charge::take`] took out of a charge of this account.
     pub fn release(&self, resource: Resource, n: u64) {
         if n > 0 {
-            self.shards[shard::current() % self.shards.len()].remove(resource, n);
+            self.shard().remove(resource, n);
         }
     }
 

@@ -10,9 +10,12 @@ use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use guests::variable;
+use guests::{Settings, variable};
 
 const PACKAGES: [&str; 2] = ["bench-guest", "bench-bare-guest"];
+
+/// As the `Cargo.toml` says that `wrun new` writes: what is measured is what users get.
+const LINKING: &Settings = &[("LTO", "fat"), ("CODEGEN_UNITS", "1")];
 
 /// The fields of `bench::guests::Guests`, and the file of each.
 const MODULES: [(&str, &str); 3] = [
@@ -61,7 +64,7 @@ fn build(root: &Path) -> Result<(), String> {
     if !guests::add_target() {
         return Err(format!("the target {} was missing", guests::TARGET));
     }
-    if !guests::build(root, PACKAGES.into_iter()) {
+    if !guests::build(root, LINKING, PACKAGES.into_iter()) {
         println!("cargo::warning=the guests of `wrun bench` do not build");
         return Err("its guests did not build".to_owned());
     }

@@ -13,11 +13,12 @@ pub(crate) const TARGET: &str = "wasm32-wasip1";
 /// A small stack makes a sandbox cheap: all that lies below the heap is made anew for each task.
 const RUSTFLAGS: &str = "-Clink-arg=-zstack-size=65536";
 
-/// Fast code, built fast; names stay, for backtraces.
-const PROFILE: [(&str, &str); 7] = [
+/// Settings of the release profile, by the end of their variables' names.
+pub(crate) type Settings = [(&'static str, &'static str)];
+
+/// What all guests are built with; names stay, for backtraces.
+const SETTINGS: &Settings = &[
     ("OPT_LEVEL", "3"),
-    ("LTO", "off"),
-    ("CODEGEN_UNITS", "4"),
     ("PANIC", "abort"),
     ("DEBUG", "0"),
     ("STRIP", "debuginfo"),
@@ -74,8 +75,12 @@ pub(crate) fn add_target() -> bool {
     there || add().is_ok_and(|status| status.success())
 }
 
-/// Builds these packages of the workspace; whether they build.
-pub(crate) fn build<'a>(root: &Path, packages: impl Iterator<Item = &'a str>) -> bool {
+/// Builds these packages of the workspace, linked as `linking` says; whether they build.
+pub(crate) fn build<'a>(
+    root: &Path,
+    linking: &Settings,
+    packages: impl Iterator<Item = &'a str>,
+) -> bool {
     let mut cargo = Command::new(variable("CARGO"));
     cargo
         .current_dir(root)
@@ -89,7 +94,7 @@ pub(crate) fn build<'a>(root: &Path, packages: impl Iterator<Item = &'a str>) ->
         cargo.env_remove(name);
     }
     cargo.env("CARGO_ENCODED_RUSTFLAGS", RUSTFLAGS);
-    for (key, value) in PROFILE {
+    for (key, value) in SETTINGS.iter().chain(linking) {
         cargo.env(format!("CARGO_PROFILE_RELEASE_{key}"), value);
     }
     let status = cargo.status();

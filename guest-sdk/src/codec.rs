@@ -33,6 +33,9 @@ impl Encoded {
     }
 }
 
+/// Room for most values, so that they need no more.
+const SMALL: usize = 32;
+
 /// Encodes in the format with this byte; an unknown one counts as bincode.
 pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, format: u8) -> Result<Encoded> {
     let (bytes, refs) = links::outgoing(|| match format {
@@ -43,7 +46,8 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, format: u8) -> Result<Enc
                 .map_err(|error| error.to_string())
         }
         _ => {
-            let mut bytes = vec![format::BINCODE];
+            let mut bytes = Vec::with_capacity(SMALL);
+            bytes.push(format::BINCODE);
             bincode::serde::encode_into_std_write(value, &mut bytes, bincode::config::standard())
                 .map(|_| bytes)
                 .map_err(|error| plain(&error.to_string()))
@@ -58,9 +62,9 @@ pub(crate) fn encode<T: Serialize + ?Sized>(value: &T, format: u8) -> Result<Enc
     }
 }
 
-/// Decodes a value that came with these refs.
-pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], refs: Vec<Raw>) -> Result<T> {
-    let decoded = links::incoming(refs, || match bytes {
+/// Decodes a value, whose refs are those of `source`.
+pub(crate) fn decode<T: DeserializeOwned>(bytes: &[u8], source: Option<Source>) -> Result<T> {
+    let decoded = links::incoming(source, || match bytes {
         [format::JSON, json @ ..] => {
             serde_json::from_slice(json).map_err(|error| error.to_string())
         }
@@ -199,7 +203,7 @@ mod tests {
             let encoded = encode(&value, format).unwrap();
             assert_eq!(encoded.bytes[0], format);
             assert_eq!(
-                decode::<Vec<Option<String>>>(&encoded.bytes, Vec::new()).unwrap(),
+                decode::<Vec<Option<String>>>(&encoded.bytes, None).unwrap(),
                 value
             );
         }
@@ -210,12 +214,12 @@ mod tests {
     #[test]
     fn a_wrong_type_is_told() {
         let bytes = encode(&(1_i64, 2_i64), format::BINCODE).unwrap().bytes;
-        let error = decode::<i64>(&bytes, Vec::new()).unwrap_err();
+        let error = decode::<i64>(&bytes, None).unwrap_err();
         assert_eq!(
             error.message(),
             "the value does not decode as `i64`: 1 bytes are left over"
         );
-        let error = decode::<Vec<String>>(b"\x01[1]", Vec::new()).unwrap_err();
+        let error = decode::<Vec<String>>(b"\x01[1]", None).unwrap_err();
         assert!(
             error
                 .message()
@@ -226,9 +230,9 @@ mod tests {
 
     #[test]
     fn unknown_formats_and_no_bytes_are_errors() {
-        assert!(decode::<i64>(&[], Vec::new()).is_err());
+        assert!(decode::<i64>(&[], None).is_err());
         assert!(
-            decode::<i64>(&[9, 1], Vec::new())
+            decode::<i64>(&[9, 1], None)
                 .unwrap_err()
                 .message()
                 .contains("format byte is 9")

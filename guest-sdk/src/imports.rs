@@ -71,20 +71,6 @@ fn whole(read: fn(&mut [u8]) -> i32) -> Vec<u8> {
     }
 }
 
-/// The bytes that a function copies part by part.
-fn read(len: usize, mut part: impl FnMut(usize, &mut [u8]) -> i32) -> Vec<u8> {
-    let mut bytes = vec![0; len];
-    let mut done = 0;
-    while done < len {
-        match size(part(done, &mut bytes[done..])) {
-            0 => break,
-            n => done += n,
-        }
-    }
-    bytes.truncate(done);
-    bytes
-}
-
 /// The handles that a function makes once there is room for all.
 fn refs(mut take: impl FnMut(&mut [u32]) -> i32) -> Vec<u32> {
     let count = size(take(&mut []));
@@ -94,17 +80,6 @@ fn refs(mut take: impl FnMut(&mut [u32]) -> i32) -> Vec<u32> {
         handles.truncate(made);
     }
     handles
-}
-
-pub(crate) fn arg_count() -> usize {
-    size(sys::arg_count())
-}
-
-pub(crate) fn arg(i: usize) -> (Vec<u8>, Vec<u32>) {
-    let bytes = read(size(sys::arg_len(i)), |offset, into| {
-        sys::arg_read(i, offset, into)
-    });
-    (bytes, refs(|into| sys::arg_refs(i, into)))
 }
 
 pub(crate) fn result_format() -> u8 {
@@ -154,15 +129,34 @@ pub(crate) fn get(handles: &[u32], timeout: Option<Duration>) -> Result<()> {
     check(sys::get(handles, nanos(timeout))).map(drop)
 }
 
-pub(crate) fn object(handle: u32) -> Result<(Vec<u8>, Vec<u32>)> {
-    let len = sys::object_len(handle);
-    let Ok(len) = usize::try_from(len) else {
-        return Err(wide_error(len));
+/// Gives `then` all bytes of a value. Most values are small and take one call of the host, and no memory.
+pub(crate) fn look<R>(of: Source, then: impl FnOnce(&[u8]) -> R) -> Result<R> {
+    let mut first = [0; 256];
+    let read = match of {
+        Source::Object(handle) => sys::object_read(handle, 0, &mut first),
+        Source::Arg(i) => sys::arg_read(i, 0, &mut first),
     };
-    let bytes = read(len, |offset, into| {
-        sys::object_read(handle, offset as u64, into)
-    });
-    Ok((bytes, refs(|into| sys::object_refs(handle, into))))
+    // A value that fills it may be longer.
+    match usize::try_from(check(read)?)
+        .ok()
+        .and_then(|n| first.get(..n))
+    {
+        Some(all) if all.len() < first.len() => Ok(then(all)),
+        _ => {
+            let len = usize::try_from(len(of)?).unwrap_or(usize::MAX);
+            let mut bytes = vec![0; len];
+            part(of, 0, &mut bytes)?;
+            Ok(then(&bytes))
+        }
+    }
+}
+
+/// Fresh handles for what a value refers to.
+pub(crate) fn links(of: Source) -> Vec<u32> {
+    match of {
+        Source::Object(handle) => refs(|into| sys::object_refs(handle, into)),
+        Source::Arg(i) => refs(|into| sys::arg_refs(i, into)),
+    }
 }
 
 /// How many bytes a value has, its format byte among them.

@@ -2,7 +2,7 @@
 //!
 //! While a value is encoded, each ref in it adds its handle to a list and writes its position there ([`outgoing`],
 //! [`record`]); while one is decoded, positions are looked up in the list that came with the bytes ([`incoming`],
-//! [`resolve`]). The lists live in the thread for the time of one value: outside, refs can't be serialized, since a
+//! [`resolve`]). The lists live in the thread for the time of one value, and come into it with the first ref: outside, refs can't be serialized, since a
 //! handle means nothing elsewhere. Knows nothing of formats.
 
 use std::cell::RefCell;
@@ -10,11 +10,38 @@ use std::cell::RefCell;
 use serde::de::{Deserialize, Deserializer, Error as _};
 use serde::ser::{Error as _, Serialize, Serializer};
 
+use crate::border;
 use crate::raw::Raw;
+use crate::value::Source;
 
 thread_local! {
     static OUTGOING: RefCell<Option<Vec<Raw>>> = const { RefCell::new(None) };
-    static INCOMING: RefCell<Option<Vec<Raw>>> = const { RefCell::new(None) };
+    static INCOMING: RefCell<Incoming> = const { RefCell::new(Incoming::None) };
+}
+
+/// The refs of the value that is decoded.
+#[derive(Default)]
+enum Incoming {
+    /// None is.
+    #[default]
+    None,
+    /// Those of this value, if it has any; no handles are made before one is met.
+    Of(Option<Source>),
+    /// These.
+    All(Vec<Raw>),
+}
+
+impl Incoming {
+    fn all(&mut self) -> Option<&[Raw]> {
+        if let Self::Of(source) = self {
+            let handles = source.map(border::links).unwrap_or_default();
+            *self = Self::All(handles.into_iter().map(Raw::live).collect());
+        }
+        match self {
+            Self::All(refs) => Some(refs),
+            Self::None | Self::Of(_) => None,
+        }
+    }
 }
 
 /// Runs an encoder; gives its result and the refs that were met.
@@ -25,9 +52,9 @@ pub(crate) fn outgoing<R>(encode: impl FnOnce() -> R) -> (R, Vec<Raw>) {
     (result, OUTGOING.replace(outer).unwrap_or_default())
 }
 
-/// Runs a decoder that may meet these refs.
-pub(crate) fn incoming<R>(refs: Vec<Raw>, decode: impl FnOnce() -> R) -> R {
-    let outer = INCOMING.replace(Some(refs));
+/// Runs a decoder that may meet the refs of a value.
+pub(crate) fn incoming<R>(source: Option<Source>, decode: impl FnOnce() -> R) -> R {
+    let outer = INCOMING.replace(Incoming::Of(source));
     let result = decode();
     INCOMING.set(outer);
     result
@@ -69,7 +96,7 @@ pub(crate) fn resolve<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Raw,
     } else {
         u32::deserialize(deserializer)?
     };
-    INCOMING.with_borrow(|list| match list {
+    INCOMING.with_borrow_mut(|incoming| match incoming.all() {
         None => Err(D::Error::custom(
             "refs and handles are read in arguments and results only: they mean nothing elsewhere",
         )),

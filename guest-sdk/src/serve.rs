@@ -93,20 +93,6 @@ pub fn method<A: Actor>(serve: impl FnOnce(&mut Running, &mut A) -> Result<(), F
 }
 
 impl Running {
-    /// Checks the number of arguments.
-    ///
-    /// # Errors
-    /// There are more or fewer.
-    pub fn expect_args(&self, count: usize) -> Result<(), Failure> {
-        match border::arg_count() {
-            given if given == count => Ok(()),
-            given => Err(Failure::new(
-                FailKind::BadArgument,
-                format!("takes {count} arguments, but {given} were given"),
-            )),
-        }
-    }
-
     /// Pulls the next argument.
     ///
     /// # Errors

@@ -19,7 +19,6 @@ mod raw {
     // SAFETY: the names and types are those of the guest ABI. A host that has others refuses the module.
     #[link(wasm_import_module = "wrun")]
     unsafe extern "C" {
-        pub(crate) safe fn arg_count() -> i32;
         pub(crate) safe fn arg_len(i: usize) -> i32;
         pub(super) fn arg_read(i: usize, offset: usize, ptr: *mut u8, len: usize) -> i32;
         pub(super) fn arg_refs(i: usize, ptr: *mut u32, cap: usize) -> i32;
@@ -90,8 +89,7 @@ mod start {
 }
 
 pub(crate) use raw::{
-    actor_self, actor_stop, arg_count, arg_len, cancel, object_len, result_format, sleep,
-    stream_next,
+    actor_self, actor_stop, arg_len, cancel, object_len, result_format, sleep, stream_next,
 };
 
 /// Wraps an import whose pointers come from slices.

@@ -64,11 +64,7 @@ impl<T: Serialize + ?Sized> ToValue for T {
 
 impl<T: DeserializeOwned> FromValue for T {
     fn load(source: Source) -> Result<Self> {
-        let (bytes, handles) = match source {
-            Source::Object(handle) => border::object(handle)?,
-            Source::Arg(i) => border::arg(i),
-        };
-        codec::decode(&bytes, handles.into_iter().map(Raw::live).collect())
+        border::look(source, |bytes| codec::decode(bytes, Some(source)))?
     }
 }
 

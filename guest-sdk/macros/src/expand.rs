@@ -88,7 +88,6 @@ impl Callable<'_> {
         then: impl FnOnce(&[TokenStream]) -> TokenStream,
     ) -> TokenStream {
         let params = &self.signature.params;
-        let count = Literal::usize_unsuffixed(params.len());
         let mut locals = Vec::new();
         let mut arguments = TokenStream::new();
         for (i, param) in params.iter().enumerate() {
@@ -101,7 +100,6 @@ impl Callable<'_> {
         }
         let result = then(&locals);
         quote! {
-            __wrun_call.expect_args(#count)?;
             #arguments
             #result
         }

@@ -32,26 +32,6 @@ fn value(bytes: &[u8], refs: &[u32]) -> Result<Arc<Value>> {
     }))
 }
 
-/// Bytes, and a fresh handle for each ref.
-fn opened(value: &Value) -> (Vec<u8>, Vec<u32>) {
-    (
-        value.bytes.clone(),
-        value.refs.iter().cloned().map(handles::insert).collect(),
-    )
-}
-
-pub(crate) fn arg_count() -> usize {
-    current().args.len()
-}
-
-pub(crate) fn arg(i: usize) -> (Vec<u8>, Vec<u32>) {
-    current()
-        .args
-        .get(i)
-        .map(|value| opened(value))
-        .unwrap_or_default()
-}
-
 pub(crate) fn result_format() -> u8 {
     wrun_abi::format::BINCODE
 }
@@ -225,27 +205,30 @@ fn timed_out(timeout: Option<Duration>) -> Error {
     )
 }
 
-pub(crate) fn object(handle: u32) -> Result<(Vec<u8>, Vec<u32>)> {
-    match handles::object(handle)?.outcome() {
-        Some(Ok(value)) => Ok(opened(&value)),
-        Some(Err(error)) => Err(error),
-        None => Err(Error::of(ErrorKind::Other, "the object is not there yet")),
+fn find(of: Source) -> Result<Arc<Value>> {
+    match of {
+        Source::Object(handle) => handles::object(handle)?
+            .outcome()
+            .unwrap_or_else(|| Err(Error::of(ErrorKind::Other, "the object is not there yet"))),
+        Source::Arg(i) => {
+            let none = || Error::of(ErrorKind::BadArgument, "there is no such argument");
+            current().args.get(i).cloned().ok_or_else(none)
+        }
     }
 }
 
-/// What a value's bytes are.
-fn look<R>(of: Source, then: impl FnOnce(&[u8]) -> R) -> Result<R> {
-    match of {
-        Source::Object(handle) => match handles::object(handle)?.outcome() {
-            Some(Ok(value)) => Ok(then(&value.bytes)),
-            Some(Err(error)) => Err(error),
-            None => Err(Error::of(ErrorKind::Other, "the object is not there yet")),
-        },
-        Source::Arg(i) => Ok(match current().args.get(i) {
-            Some(value) => then(&value.bytes),
-            None => then(&[]),
-        }),
-    }
+/// Gives `then` all bytes of a value.
+pub(crate) fn look<R>(of: Source, then: impl FnOnce(&[u8]) -> R) -> Result<R> {
+    find(of).map(|value| then(&value.bytes))
+}
+
+/// Fresh handles for what a value refers to.
+pub(crate) fn links(of: Source) -> Vec<u32> {
+    let refs = find(of).map(|value| value.refs.clone());
+    refs.unwrap_or_default()
+        .into_iter()
+        .map(handles::insert)
+        .collect()
 }
 
 pub(crate) fn len(of: Source) -> Result<u64> {

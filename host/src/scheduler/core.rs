@@ -309,9 +309,9 @@ impl JobCore {
     }
 
     /// An item is about to be queued or a fiber started.
-    pub(super) fn add_member(&self) {
-        self.members.fetch_add(1, Ordering::SeqCst);
-        self.tenant.active.add();
+    pub(super) fn add_members(&self, number: usize) {
+        self.members.fetch_add(number, Ordering::SeqCst);
+        self.tenant.active.add(number);
     }
 
     /// Items were taken back or a fiber is done; true when the job can be forgotten.
@@ -332,7 +332,7 @@ impl JobCore {
     }
 
     pub(super) fn remove_blocked(&self) {
-        self.tenant.active.add();
+        self.tenant.active.add(1);
         self.blocked.fetch_sub(1, Ordering::Relaxed);
     }
 

@@ -155,6 +155,35 @@ impl<T: Execute> Job<T> {
         self.add(item, None)
     }
 
+    /// Queues items as [`push`](Self::push) does, or as [`push_in_order`](Self::push_in_order), for little more than
+    /// the price of one. Gives back those that can't be queued: all of them if the job is closed, else those that can
+    /// never start.
+    #[must_use]
+    pub fn push_all(&self, items: Vec<T>, in_order: bool) -> Vec<T> {
+        let seat = match in_order {
+            true => None,
+            false => seat::here(self.core().core()),
+        };
+        if items.iter().any(|item| item.slots() != SLOT) {
+            let refused = |item| match self.add(item, seat) {
+                Ok(()) => None,
+                Err(PushError::Closed(item) | PushError::TooManySlots(item)) => Some(item),
+            };
+            return items.into_iter().filter_map(refused).collect();
+        }
+        let (job, number) = (self.core(), items.len());
+        if job.core().is_stopping() || job.core().slots.total() < SLOT {
+            return items;
+        }
+        job.add_members(number);
+        if let Err(items) = self.0.body.items.push_whole(items, seat) {
+            self.0.remove_members(number);
+            return items;
+        }
+        self.announce(SLOT);
+        Vec::new()
+    }
+
     fn add(&self, item: T, seat: Option<usize>) -> Result<(), PushError<T>> {
         let job = self.core();
         let core = job.core();
@@ -165,18 +194,25 @@ impl<T: Execute> Job<T> {
         if core.is_stopping() {
             return Err(PushError::Closed(item));
         }
-        job.add_member();
+        job.add_members(1);
         if let Err(item) = self.0.body.items.push(item, seat) {
             self.0.remove_members(1);
             return Err(PushError::Closed(item));
         }
+        self.announce(slots);
+        Ok(())
+    }
+
+    /// An item of so many slots, or several, were queued.
+    fn announce(&self, slots: u32) {
+        let job = self.core();
+        let core = job.core();
+        job.announce_listed();
         // A worker that frees slots looks for items afterwards, so without free slots there is
         // nobody to wake.
-        job.announce_listed();
         if core.sleep.wants_wake() && (slots != SLOT || core.slots.can_start(SLOT)) {
             core.sleep.notify();
         }
-        Ok(())
     }
 
     /// Starts a fiber that holds no slots.
@@ -192,7 +228,7 @@ impl<T: Execute> Job<T> {
         let job = self.core();
         let fiber = Fiber::scheduled(Arc::clone(job));
         let future = Box::pin(make(Turn::new(Arc::clone(&fiber), 0)));
-        job.add_member();
+        job.add_members(1);
         if job.is_closed() || job.core().is_stopping() {
             self.0.remove_members(1);
             return Err(JobClosed);

@@ -220,6 +220,25 @@ impl<T: Execute> Items<T> {
         }
     }
 
+    /// Queues items of one slot, as [`push`](Self::push); gives them back if closed.
+    pub(super) fn push_whole(&self, items: Vec<T>, worker: Option<usize>) -> Result<(), Vec<T>> {
+        if let Some(worker) = worker {
+            let own = self.owned[worker].deque.lock();
+            if own.closed {
+                return Err(items);
+            }
+            items.into_iter().for_each(|item| own.items.push(item));
+            return Ok(());
+        }
+        let mut shared = self.shared.lock();
+        if shared.closed {
+            return Err(items);
+        }
+        shared.inbox.extend(items);
+        self.inbox_len.store(shared.inbox.len(), Ordering::SeqCst);
+        Ok(())
+    }
+
     /// The first odd item, with its slots taken; claims slots for it if they are not free.
     pub(super) fn take_odd(&self, slots: &Slots, waker: impl FnOnce() -> Waker) -> Option<T> {
         if !self.has_odd() {

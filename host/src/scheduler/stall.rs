@@ -34,8 +34,8 @@ struct Wait {
 }
 
 impl Active {
-    pub(super) fn add(&self) {
-        self.count.fetch_add(1, Ordering::SeqCst);
+    pub(super) fn add(&self, number: usize) {
+        self.count.fetch_add(number, Ordering::SeqCst);
     }
 
     pub(super) fn remove(&self, number: usize) {

@@ -75,6 +75,12 @@ impl Sleep {
         counts >= ASLEEP && counts & SEARCHING_MASK == 0
     }
 
+    /// Whether at most half of the workers are SEARCHING: more would find no more.
+    pub(super) fn few_search(&self) -> bool {
+        let searching = self.counts.load(Ordering::Relaxed) & SEARCHING_MASK;
+        searching * 2 <= self.parkers.len().max(2)
+    }
+
     /// Whether a worker is asleep or searching: it will take what is runnable.
     pub(super) fn anyone_idle(&self) -> bool {
         self.counts.load(Ordering::SeqCst) != 0

@@ -23,8 +23,12 @@ use super::seat;
 use super::turn::Turn;
 use super::view::{View, Work};
 
-/// How often a searcher looks again before it sleeps.
+/// How often a searcher looks again before it lets other threads run.
 const LOOKS: u32 = 32;
+
+/// How long it goes on so before it sleeps, unless others search too. To be woken takes that long and more, and who
+/// waits for one call after another has the next one ready by then.
+const SEARCH: Duration = Duration::from_micros(50);
 
 /// Time is charged to a job in portions of about this size.
 const PORTION: Duration = Duration::from_micros(20);
@@ -62,11 +66,11 @@ impl<T: Execute> Worker<T> {
     }
 
     fn work_until_stopped(&mut self) {
-        let mut looks = 0;
+        let (mut looks, mut since) = (0, None);
         while !self.core.is_stopping() {
             let work = self.view.borrow_mut().pick(self.number);
             if let Some(work) = work {
-                looks = 0;
+                (looks, since) = (0, None);
                 self.stop_searching();
                 self.wake_for_the_rest();
                 self.perform(work);
@@ -76,8 +80,13 @@ impl<T: Execute> Worker<T> {
             } else if looks < LOOKS {
                 looks += 1;
                 std::hint::spin_loop();
-            } else {
+            } else if self.core.sleep.few_search()
+                && since.get_or_insert_with(clock::now).elapsed() < SEARCH
+            {
                 looks = 0;
+                std::thread::yield_now();
+            } else {
+                (looks, since) = (0, None);
                 self.rest();
             }
         }

@@ -6,6 +6,7 @@
 
 use std::{
     fmt,
+    pin::pin,
     sync::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicU32, Ordering},
@@ -176,7 +177,7 @@ impl ActorCell {
 
     /// Puts a call of an earlier life into the mailbox.
     fn take_again(&self, call: Arc<Call>) {
-        let Kind::Method(_, caller) = &call.kind else {
+        let Kind::Method(_, caller) = call.kind() else {
             return;
         };
         let (number, ready) = (call.order, !call.is_waiting());
@@ -274,13 +275,13 @@ enum LifeEnd {
 }
 
 /// Runs one life of an actor, from its constructor on; called with its constructor's slots held.
-pub(crate) async fn live(call: Arc<Call>, actor: Arc<ActorCell>, turn: Turn) {
-    call.job.counters.actors.add();
-    let end = match run::interruptible(&call, None, life(&call, &actor, turn)).await {
-        Ok(end) => end,
-        Err(reason) => LifeEnd::Died(reason),
+pub(crate) async fn live(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) {
+    call.job().counters.actors.add();
+    let end = {
+        let life = pin!(life(call, actor, turn));
+        run::interruptible(call, None, life).await
     };
-    ended(&call, &actor, end);
+    ended(call, actor, end.unwrap_or_else(LifeEnd::Died));
 }
 
 /// The host failed in the middle of a life.
@@ -295,8 +296,8 @@ pub(crate) fn crashed(call: &Arc<Call>, actor: &Arc<ActorCell>, error: TaskError
 
 /// What follows a life: another one, or the end.
 fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
-    call.job.counters.actors.sub();
-    let again = |call: &Arc<Call>| !call.job.is_closing() && actor.another_life();
+    call.job().counters.actors.sub();
+    let again = |call: &Arc<Call>| !call.job().is_closing() && actor.another_life();
     let error = match end {
         LifeEnd::Drained => return buried(actor, call, Ok(())),
         // The host's own failure, or a crash: who waits for the actor waits for the next attempt.
@@ -355,7 +356,7 @@ fn buried(actor: &Arc<ActorCell>, creation: &Arc<Call>, outcome: Result<(), Arc<
 /// A call that was made and will never start. If it would have made an actor, that one was never alive: its name is
 /// free, and who found it under its name is told.
 pub(crate) fn never_started(call: &Arc<Call>) {
-    if let Kind::Constructor(actor) = &call.kind {
+    if let Kind::Constructor(actor) = call.kind() {
         forget(actor, call, "it was never started");
     }
 }
@@ -368,7 +369,7 @@ fn forget(actor: &Arc<ActorCell>, creation: &Arc<Call>, why: &str) {
     actor.fail_pending();
     let charge = actor.charge.lock().take();
     drop(charge);
-    creation.job.forget_actor(actor);
+    creation.job().forget_actor(actor);
 }
 
 async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
@@ -380,7 +381,7 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
         Ok(args) => args,
         Err(error) => return LifeEnd::NotBorn((*error).clone()),
     };
-    let born = sandbox.call(&call.function, run::frame(call, args)).await;
+    let born = sandbox.call(call.function(), run::frame(call, args)).await;
     if let Err(error) = born.outcome {
         let passed_on = error.is_relayed();
         let message = format!("its constructor failed: {}", error.message);
@@ -392,14 +393,15 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
         };
     }
     if !actor.born.swap(true, Ordering::Relaxed) {
-        call.job.counters.finished.add();
+        call.job().counters.finished.add();
         call.tell(CallState::Finished, None);
     }
     loop {
         match next(actor, &mut sandbox).await {
             Next::End => return LifeEnd::Drained,
             Next::Call(method) => {
-                if let Some(error) = run_method(&method, &mut sandbox, call.settings.slots).await {
+                if let Some(error) = run_method(&method, &mut sandbox, call.settings().slots).await
+                {
                     return LifeEnd::Died(error);
                 }
             }
@@ -464,12 +466,10 @@ async fn attempt_method(method: &Arc<Call>, sandbox: &mut Sandbox<CallServices>)
     };
     sandbox.services_mut().begin(method.clone());
     let frame = run::frame(method, args);
-    let end = run::interruptible(
-        method,
-        method.settings.timeout,
-        sandbox.call(&method.function, frame),
-    )
-    .await;
+    let end = {
+        let call = pin!(sandbox.call(method.function(), frame));
+        run::interruptible(method, method.settings().timeout, call).await
+    };
     let (outcome, dead) = match end {
         Ok(CallEnd { outcome, dead, .. }) => (outcome, dead),
         Err(interrupted) => (Err(interrupted), true),
@@ -494,7 +494,7 @@ async fn attempt_method(method: &Arc<Call>, sandbox: &mut Sandbox<CallServices>)
 
 /// Keeps a method that its actor died under for the actor's next life, if there is to be one and the call wants it.
 fn keep_for_restart(method: &Arc<Call>) -> bool {
-    let Kind::Method(actor, _) = &method.kind else {
+    let Kind::Method(actor, _) = method.kind() else {
         return false;
     };
     let lives = actor.restarts.load(Ordering::SeqCst) > 0 && !actor.mailbox.is_drained();
@@ -514,7 +514,7 @@ struct Unfinished<'a>(Option<&'a Arc<Call>>);
 impl Drop for Unfinished<'_> {
     fn drop(&mut self) {
         let Some(method) = self.0.take() else { return };
-        if let Kind::Method(actor, _) = &method.kind
+        if let Kind::Method(actor, _) = method.kind()
             && !method.has_ended()
             && !keep_for_restart(method)
         {

@@ -19,6 +19,7 @@ use std::time::Duration;
 
 use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 
 use super::{actor::ActorCell, state::JobState};
 use crate::{
@@ -58,11 +59,24 @@ pub(crate) struct Settings {
     pub(crate) memory: u64,
 }
 
+/// What calls of one function that are made together have in common. There is one for all of them: references to a job
+/// or a function that each call counted would be counted by all workers at once.
+pub(crate) struct Common {
+    pub(crate) job: Arc<JobState>,
+    /// What people see the calls under, if that is not their function's name.
+    pub(crate) own_name: Option<Arc<str>>,
+    pub(crate) kind: Kind,
+    pub(crate) function: Arc<FunctionInfo>,
+    pub(crate) settings: Settings,
+    pub(crate) result_format: u8,
+    pub(crate) parent: Option<Arc<Lineage>>,
+}
+
 /// Where the results go.
 #[derive(Debug)]
 pub(crate) enum Outputs {
     /// To these objects, in order; none for `main` and constructors.
-    Objects(Vec<ObjectRef>),
+    Objects(SmallVec<[ObjectRef; 1]>),
     /// To this stream.
     Stream(Arc<Stream>),
 }
@@ -84,17 +98,10 @@ pub(crate) struct Call {
     pub(crate) id: TaskId,
     /// Tells it from all other calls of its node, and which of two was made first.
     pub(crate) order: u64,
-    pub(crate) job: Arc<JobState>,
-    /// What people see it under, if that is not its function's name.
-    pub(crate) own_name: Option<Arc<str>>,
-    pub(crate) kind: Kind,
-    pub(crate) function: Arc<FunctionInfo>,
-    pub(crate) settings: Settings,
+    common: Arc<Common>,
     pub(crate) outputs: Outputs,
-    pub(crate) result_format: u8,
     pub(crate) inputs: Mutex<Inputs>,
     pub(crate) cancel: Cancel,
-    pub(crate) parent: Option<Arc<Lineage>>,
     lineage: OnceLock<Arc<Lineage>>,
     state: AtomicU8,
     attempt: AtomicU32,
@@ -106,47 +113,67 @@ impl fmt::Debug for Call {
     }
 }
 
-/// Everything a call is made of at first.
-pub(crate) struct NewCall {
-    pub(crate) id: TaskId,
-    pub(crate) job: Arc<JobState>,
-    pub(crate) own_name: Option<Arc<str>>,
-    pub(crate) kind: Kind,
-    pub(crate) function: Arc<FunctionInfo>,
-    pub(crate) settings: Settings,
-    pub(crate) outputs: Outputs,
-    pub(crate) result_format: u8,
-    pub(crate) args: Vec<Arg<Resource>>,
-    pub(crate) parent: Option<Arc<Lineage>>,
-}
-
 impl Call {
-    pub(crate) fn new(new: NewCall) -> Arc<Self> {
+    pub(crate) fn new(
+        id: TaskId,
+        common: Arc<Common>,
+        outputs: Outputs,
+        args: Vec<Arg<Resource>>,
+    ) -> Arc<Self> {
         Arc::new(Self {
-            order: new.job.node.next_order(),
-            id: new.id,
-            job: new.job,
-            own_name: new.own_name,
-            kind: new.kind,
-            function: new.function,
-            settings: new.settings,
-            outputs: new.outputs,
-            result_format: new.result_format,
+            order: common.job.node.next_order(),
+            id,
+            common,
+            outputs,
             inputs: Mutex::new(Inputs {
-                args: new.args,
+                args,
                 ..Inputs::default()
             }),
             cancel: Cancel::default(),
-            parent: new.parent,
             lineage: OnceLock::new(),
             state: AtomicU8::new(WAITING),
             attempt: AtomicU32::new(0),
         })
     }
 
+    /// What it shares with calls that were made together with it.
+    pub(crate) fn common(&self) -> &Arc<Common> {
+        &self.common
+    }
+
+    /// The job that it belongs to.
+    pub(crate) fn job(&self) -> &Arc<JobState> {
+        &self.common.job
+    }
+
+    /// What kind of call it is.
+    pub(crate) fn kind(&self) -> &Kind {
+        &self.common.kind
+    }
+
+    /// What is called.
+    pub(crate) fn function(&self) -> &FunctionInfo {
+        &self.common.function
+    }
+
+    pub(crate) fn settings(&self) -> &Settings {
+        &self.common.settings
+    }
+
+    /// The format byte in which its results are wanted.
+    pub(crate) fn result_format(&self) -> u8 {
+        self.common.result_format
+    }
+
+    /// The call that made it.
+    pub(crate) fn parent(&self) -> Option<&Arc<Lineage>> {
+        self.common.parent.as_ref()
+    }
+
     /// What people see it under.
     pub(crate) fn name(&self) -> &Arc<str> {
-        self.own_name.as_ref().unwrap_or(&self.function.name)
+        let common = &self.common;
+        common.own_name.as_ref().unwrap_or(&common.function.name)
     }
 
     /// Its number in the job, the guest's `pid`.
@@ -163,7 +190,7 @@ impl Call {
     pub(crate) fn lineage(&self) -> Arc<Lineage> {
         let lineage = self
             .lineage
-            .get_or_init(|| Lineage::new(self.number(), self.parent.clone()));
+            .get_or_init(|| Lineage::new(self.number(), self.common.parent.clone()));
         if self.has_ended() {
             lineage.end();
         }
@@ -192,16 +219,16 @@ impl Call {
     #[must_use]
     pub(crate) fn begin(&self) -> bool {
         // Counted first: whoever ends it takes it out of the count.
-        self.job.counters.running.add();
+        self.job().counters.running.add();
         let begun = self.transition(QUEUED, RUNNING);
         if begun {
             let place = std::mem::take(&mut self.inputs.lock().place);
-            self.job
+            self.job()
                 .account
                 .release(tenant::Resource::QueuedCalls, place);
             self.tell(CallState::Running, None);
         } else {
-            self.job.counters.running.sub();
+            self.job().counters.running.sub();
         }
         begun
     }
@@ -212,8 +239,8 @@ impl Call {
         let again = self.transition(RUNNING, QUEUED);
         if again {
             self.attempt.fetch_add(1, Ordering::Relaxed);
-            self.job.counters.running.sub();
-            self.job.counters.retried.add();
+            self.job().counters.running.sub();
+            self.job().counters.retried.add();
             self.tell(CallState::Queued, None);
         }
         again
@@ -228,7 +255,7 @@ impl Call {
         if let Some(lineage) = self.lineage.get() {
             lineage.end();
         }
-        let counters = &self.job.counters;
+        let counters = &self.job().counters;
         if before == RUNNING {
             counters.running.sub();
         }
@@ -238,7 +265,7 @@ impl Call {
             Err(error) => (CallState::Failed, Some(error.kind)),
         };
         let told =
-            matches!(&self.kind, Kind::Constructor(actor) if actor.born.load(Ordering::Relaxed));
+            matches!(self.kind(), Kind::Constructor(actor) if actor.born.load(Ordering::Relaxed));
         if !told {
             let ended = match error {
                 None => &counters.finished,
@@ -248,12 +275,12 @@ impl Call {
             self.tell(state, error);
         }
         self.complete(outcome);
-        self.job.forget(self);
+        self.job().forget(self);
         true
     }
 
     fn let_go(&self, inputs: Inputs) {
-        let account = &self.job.account;
+        let account = &self.job().account;
         account.release(tenant::Resource::QueuedCalls, inputs.place);
         account.release(tenant::Resource::QueuedBytes, inputs.bytes);
     }
@@ -262,7 +289,7 @@ impl Call {
         match (&self.outputs, outcome) {
             (Outputs::Objects(objects), Ok(values)) => {
                 for (object, value) in objects.iter().zip(values) {
-                    self.job.watch_refs(object, &value);
+                    self.job().watch_refs(object, &value);
                     object.complete(Ok(value));
                 }
             }
@@ -273,7 +300,7 @@ impl Call {
             }
             (Outputs::Stream(stream), Ok(_)) => stream.end(None),
             (Outputs::Stream(stream), Err(error)) => {
-                stream.end(Some(ObjectRef::ready(self.job.next_object(), Err(error))));
+                stream.end(Some(ObjectRef::ready(self.job().next_object(), Err(error))));
             }
         }
     }
@@ -292,7 +319,7 @@ impl Call {
     pub(crate) fn error(&self, error: TaskError) -> Arc<TaskError> {
         let mut error = error.of(self.name(), self.id, self.attempt());
         match self
-            .job
+            .job()
             .account
             .charge(tenant::Resource::ObjectBytes, error.size())
         {
@@ -309,7 +336,7 @@ impl Call {
 
     /// Tells the job's listeners of a change.
     pub(crate) fn tell(&self, state: CallState, error: Option<ErrorKind>) {
-        self.job
+        self.job()
             .emitter
             .call(self.id, self.name(), state, self.attempt(), error);
     }
@@ -351,7 +378,7 @@ impl Call {
 
     /// Whether a method is to run again after its actor died under it and is restarted.
     pub(crate) fn survives_its_actor(&self) -> bool {
-        !self.cancel.is_set() && self.attempt() < self.settings.max_retries
+        !self.cancel.is_set() && self.attempt() < self.settings().max_retries
     }
 
     /// Whether an attempt that failed so is followed by another.
@@ -361,9 +388,9 @@ impl Call {
             true => (false, true),
             false => (error.kind.is_system(), error.kind.is_program()),
         };
-        let wanted = system || (self.settings.retry_errors && program);
+        let wanted = system || (self.settings().retry_errors && program);
         let streamed = matches!(self.outputs, Outputs::Stream(_));
-        wanted && !streamed && !self.cancel.is_set() && self.attempt() < self.settings.max_retries
+        wanted && !streamed && !self.cancel.is_set() && self.attempt() < self.settings().max_retries
     }
 }
 

@@ -16,12 +16,12 @@ use crate::{
 /// A method that runs goes on: to interrupt it would kill the actor, and others may need that; an actor's own call is
 /// its constructor's, and stopping that kills the actor.
 pub(crate) fn stop(call: &Arc<Call>, reason: TaskError) {
-    match &call.kind {
+    match call.kind() {
         Kind::Method(actor, caller) => {
             let waited = actor.mailbox.remove(*caller, call.order);
             // At the end of its job nobody waits for it any more, even if the actor, a detached
             // one, goes on with it.
-            if waited.is_some() || !call.is_running() || call.job.is_closing() {
+            if waited.is_some() || !call.is_running() || call.job().is_closing() {
                 call.end(Err(call.error(reason)));
             }
         }
@@ -62,10 +62,10 @@ pub(crate) fn cancel(job: &Arc<JobState>, object: ObjectId, keep_children: bool)
         let made_by = |lineage: &Arc<Lineage>| lineage.descends_from(number);
         for child in job
             .registry
-            .select(|child| child.parent.as_ref().is_some_and(made_by))
+            .select(|child| child.parent().is_some_and(made_by))
         {
             // Actors outlive the calls that made them.
-            if !matches!(child.kind, Kind::Constructor(_)) {
+            if !matches!(child.kind(), Kind::Constructor(_)) {
                 stop(&child, reason());
             }
         }

@@ -68,23 +68,23 @@ impl Collector {
 
 /// Writes a failed task's inputs into the job's folder, if it has one. A failure to write is told in the error.
 pub(crate) fn record(call: &Call, error: &mut TaskError) {
-    let Some(dir) = &call.job.options.record else {
+    let Some(dir) = &call.job().options.record else {
         return;
     };
     let Ok(args) = call.arguments() else { return };
     let mut collector = Collector::default();
     let inputs = args.iter().map(|value| collector.value(value)).collect();
-    let (job, options) = (&call.job, &call.job.options);
+    let (job, options) = (call.job(), &call.job().options);
     let record = TaskRecord {
         version: TaskRecord::current_version(),
         module: job.module.hash().to_string(),
         module_name: job.module_name.to_string(),
-        task: call.function.name.to_string(),
+        task: call.function().name.to_string(),
         task_id: call.id,
         args: options.args.clone(),
         env: options.env.clone(),
         dirs: options.dirs.clone(),
-        memory: call.settings.memory,
+        memory: call.settings().memory,
         inputs,
         objects: collector.close(),
         error: error.clone(),

@@ -27,35 +27,48 @@ pub(crate) struct QueuedCall(pub(crate) Arc<Call>);
 
 impl Execute for QueuedCall {
     fn slots(&self) -> u32 {
-        self.0.settings.slots
+        self.0.settings().slots
     }
 
     fn execute(self, turn: Turn) -> Pin<Box<dyn Future<Output = ()> + Send>> {
-        Box::pin(run(self.0, turn))
+        // Each is as large as it must be: there may be many of both.
+        match self.0.kind() {
+            Kind::Constructor(cell) => Box::pin(run_actor(cell.clone(), self.0, turn)),
+            Kind::Main | Kind::Task | Kind::Method(..) => Box::pin(run_task(self.0, turn)),
+        }
     }
 }
 
-async fn run(call: Arc<Call>, turn: Turn) {
+async fn run_task(call: Arc<Call>, turn: Turn) {
     if !call.begin() {
         return;
     }
     let guard = HostBug(Some(call.clone()));
-    if let Kind::Constructor(cell) = &call.kind {
-        actor::live(call.clone(), cell.clone(), turn).await;
-    } else {
-        let end = interruptible(&call, call.settings.timeout, attempt(&call, turn)).await;
-        settle(&call, end.and_then(|end| end.outcome));
+    let end = {
+        let attempt = pin!(attempt(&call, turn));
+        interruptible(&call, call.settings().timeout, attempt).await
+    };
+    settle(&call, end.and_then(|end| end.outcome));
+    guard.defuse();
+}
+
+async fn run_actor(cell: Arc<actor::ActorCell>, call: Arc<Call>, turn: Turn) {
+    if !call.begin() {
+        return;
     }
+    let guard = HostBug(Some(call.clone()));
+    actor::live(&call, &cell, turn).await;
     guard.defuse();
 }
 
 /// Runs a job's `main` to its end and the job with it. It holds no slot: `turn` has none.
 pub(crate) async fn drive(call: Arc<Call>, turn: Turn) {
-    let job = call.job.clone();
+    let job = call.job().clone();
     let limit = job.options.timeout;
     let guard = HostBug(Some(call.clone()));
     let end = if call.queue() && call.begin() {
-        interruptible(&call, limit, attempt(&call, turn)).await
+        let attempt = pin!(attempt(&call, turn));
+        interruptible(&call, limit, attempt).await
     } else {
         Err(call
             .cancel
@@ -80,13 +93,14 @@ pub(crate) async fn drive(call: Arc<Call>, turn: Turn) {
     job.finish(exit_code, error, 1).await;
 }
 
-/// Runs `future` until it is done, the call is cancelled, or its time is over; the future is dropped then.
+/// Runs `future` until it is done, the call is cancelled, or its time is over; the caller drops it then.
+///
+/// Taken by reference, since a future that is moved into another takes its room there twice.
 pub(crate) async fn interruptible<F: Future>(
     call: &Call,
     limit: Option<Duration>,
-    future: F,
+    mut future: Pin<&mut F>,
 ) -> Result<F::Output, TaskError> {
-    let mut future = pin!(future);
     let mut deadline = pin!(limit.map(tokio::time::sleep));
     poll_fn(|cx| {
         if let Some(reason) = call.cancel.poll(cx) {
@@ -96,7 +110,7 @@ pub(crate) async fn interruptible<F: Future>(
             && sleep.poll(cx).is_ready()
         {
             let limit = limit.unwrap_or_default();
-            let message = if matches!(call.kind, Kind::Main) {
+            let message = if matches!(call.kind(), Kind::Main) {
                 format!("the job took longer than its limit of {limit:?} (`--timeout`)")
             } else {
                 format!("it took longer than its limit of {limit:?} (the call option `timeout`)")
@@ -115,7 +129,7 @@ async fn attempt(call: &Arc<Call>, turn: Turn) -> CallEnd {
         Err(error) => return failed((*error).clone()),
     };
     match sandbox(call, turn).await {
-        Ok(mut sandbox) => sandbox.call(&call.function, frame(call, args)).await,
+        Ok(mut sandbox) => sandbox.call(call.function(), frame(call, args)).await,
         Err(error) => failed(error),
     }
 }
@@ -133,7 +147,7 @@ pub(crate) async fn sandbox(
     call: &Arc<Call>,
     turn: Turn,
 ) -> Result<Sandbox<CallServices>, TaskError> {
-    match call.job.node.faults.strike(call.name(), call.attempt()) {
+    match call.job().node.faults.strike(call.name(), call.attempt()) {
         None => {}
         Some(Fault::HostBug) => panic!("a fault made on purpose"),
         Some(Fault::MemoryRefused) => {
@@ -146,11 +160,11 @@ pub(crate) async fn sandbox(
             return Err(TaskError::new(ErrorKind::System, "the node restarted"));
         }
     }
-    let job = &call.job;
+    let job = call.job();
     let services = CallServices::new(call.clone(), turn);
     let sandbox = job
         .module
-        .instantiate(services, call.settings.memory)
+        .instantiate(services, call.settings().memory)
         .await?;
     job.counters.sandboxes.add();
     if !sandbox.in_pool() {
@@ -163,8 +177,8 @@ pub(crate) async fn sandbox(
 pub(crate) fn frame(call: &Call, args: Vec<Value>) -> CallFrame {
     CallFrame {
         args,
-        result_format: call.result_format,
-        num_returns: call.function.num_returns,
+        result_format: call.result_format(),
+        num_returns: call.function().num_returns,
     }
 }
 
@@ -174,7 +188,9 @@ fn settle(call: &Arc<Call>, outcome: Result<Vec<Value>, TaskError>) {
         Ok(values) => {
             call.end(Ok(values));
         }
-        Err(error) if call.wants_retry(&error) && !call.job.is_closing() && call.begin_again() => {
+        Err(error)
+            if call.wants_retry(&error) && !call.job().is_closing() && call.begin_again() =>
+        {
             // Who cancelled it just before saw it run and left the rest to this.
             match call.cancel.reason() {
                 Some(reason) => {
@@ -207,12 +223,12 @@ impl Drop for HostBug {
             ErrorKind::System,
             "the host failed while it ran this call; this is a bug in wrun",
         );
-        match &call.kind {
+        match call.kind() {
             Kind::Constructor(cell) => actor::crashed(&call, cell, error),
             Kind::Main => {
                 let error = call.error(error);
                 call.end(Err(error.clone()));
-                let job = call.job.clone();
+                let job = call.job().clone();
                 let tokio = job.node.tokio.clone();
                 tokio.spawn(async move { job.finish(1, Some((*error).clone()), 0).await });
             }

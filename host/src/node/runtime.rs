@@ -3,12 +3,13 @@
 use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
 
 use serde::Serialize;
+use smallvec::SmallVec;
 use thiserror::Error;
 use tokio::sync::mpsc;
 use wrun_abi::format;
 
 use super::{
-    call::{Call, Kind, NewCall, Outputs, Settings},
+    call::{Call, Common, Kind, Outputs, Settings},
     client::Job,
     faults::Faults,
     run::{self, QueuedCall},
@@ -321,18 +322,17 @@ impl Runtime {
             slots: 0,
             memory: self.node.memory_limit,
         };
-        let call = Call::new(NewCall {
-            id,
+        let common = Common {
             job: state.clone(),
             own_name: Some("main".into()),
             kind: Kind::Main,
             function: main,
             settings,
-            outputs: Outputs::Objects(Vec::new()),
             result_format: format::BINCODE,
-            args: Vec::new(),
             parent: None,
-        });
+        };
+        let outputs = Outputs::Objects(SmallVec::new());
+        let call = Call::new(id, Arc::new(common), outputs, Vec::new());
         state.counters.submitted.add();
         state.registry.insert(id.number(), call.clone());
         let main = call.clone();

@@ -60,14 +60,14 @@ impl CallServices {
     }
 
     async fn charge(&mut self, resource: tenant::Resource, n: u64) -> Result<Charge, TaskError> {
-        match self.call.job.account.charge(resource, n) {
+        match self.call.job().account.charge(resource, n) {
             Ok(charge) => Ok(charge),
             Err(over) if over.is_hopeless() => Err(over_limit(&over)),
             Err(_) if resource == tenant::Resource::ObjectBytes => self.object_room(n).await,
             Err(_) => {
                 let room = Room::new(
-                    &self.call.job.account,
-                    &self.call.job.node.tenant,
+                    &self.call.job().account,
+                    &self.call.job().node.tenant,
                     resource,
                     n,
                 );
@@ -78,7 +78,7 @@ impl CallServices {
 
     /// Room in the store: spills values; when none can be, waits until that changes or others give room back.
     async fn object_room(&mut self, n: u64) -> Result<Charge, TaskError> {
-        let job = self.call.job.clone();
+        let job = self.call.job().clone();
         let (account, files) = (&job.account, &job.node.files);
         loop {
             let seen = files.changes();
@@ -103,7 +103,7 @@ impl CallServices {
 
     /// Has values spilled, unless there is room by now.
     async fn make_room(&mut self, n: u64) -> Result<Option<Charge>, Full> {
-        let job = self.call.job.clone();
+        let job = self.call.job().clone();
         let charge = || job.account.charge(tenant::Resource::ObjectBytes, n).ok();
         let made = job.node.files.make_room(n, charge);
         self.turn.block(Wait::Bounded, made).await
@@ -119,7 +119,7 @@ impl CallServices {
                 continue;
             };
             let n = spilled.room();
-            let account = &self.call.job.account;
+            let account = &self.call.job().account;
             let charge = match account.charge(tenant::Resource::ObjectBytes, n) {
                 Ok(charge) => charge,
                 Err(over) if !spill || over.is_hopeless() => return Ok(None),
@@ -217,20 +217,20 @@ impl Future for Room<'_> {
 
 impl HostServices for CallServices {
     fn account(&self) -> &Arc<Account> {
-        &self.sandbox.job.account
+        &self.sandbox.job().account
     }
 
     fn wasi(&self) -> &WasiConfig {
-        self.sandbox.job.wasi_for(&self.sandbox.kind)
+        self.sandbox.job().wasi_for(self.sandbox.kind())
     }
 
     fn log(&self) -> LogSource {
         let sandbox = &self.sandbox;
-        let name = match sandbox.kind {
+        let name = match sandbox.kind() {
             Kind::Main => "".into(),
             _ => sandbox.name().clone(),
         };
-        let sender = sandbox.job.log.lock().clone();
+        let sender = sandbox.job().log.lock().clone();
         LogSource {
             task: sandbox.id,
             name,
@@ -243,7 +243,7 @@ impl HostServices for CallServices {
         calls: Vec<CallSpec<Resource>>,
         room: usize,
     ) -> Result<Vec<Resource>, TaskError> {
-        let job = self.call.job.clone();
+        let job = self.call.job().clone();
         let origin = Origin {
             caller: self.sandbox.order,
             parent: Some(self.call.lineage()),
@@ -263,7 +263,7 @@ impl HostServices for CallServices {
     }
 
     fn room_now(&mut self, bytes: usize, refs: usize) -> Result<Option<Charge>, TaskError> {
-        let account = &self.call.job.account;
+        let account = &self.call.job().account;
         match account.charge(tenant::Resource::ObjectBytes, size_of_value(bytes, refs)) {
             Ok(charge) => Ok(Some(charge)),
             Err(over) if over.is_hopeless() => Err(over_limit(&over)),
@@ -277,7 +277,7 @@ impl HostServices for CallServices {
     }
 
     fn files(&self) -> &MemFiles {
-        &self.call.job.node.files
+        &self.call.job().node.files
     }
 
     async fn read(&mut self, value: &Value, offset: u64, len: usize) -> Result<Place, TaskError> {
@@ -297,8 +297,8 @@ impl HostServices for CallServices {
     }
 
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError> {
-        let object = ObjectRef::ready(self.call.job.next_object(), Ok(value.clone()));
-        self.call.job.watch_refs(&object, &value);
+        let object = ObjectRef::ready(self.call.job().next_object(), Ok(value.clone()));
+        self.call.job().watch_refs(&object, &value);
         Ok(object)
     }
 
@@ -309,7 +309,7 @@ impl HostServices for CallServices {
                 "only a streaming call yields items",
             ));
         };
-        let (stream, job) = (stream.clone(), self.call.job.clone());
+        let (stream, job) = (stream.clone(), self.call.job().clone());
         let object = ObjectRef::ready(job.next_object(), Ok(value.clone()));
         job.watch_refs(&object, &value);
         let mut item = Some(object);
@@ -359,17 +359,17 @@ impl HostServices for CallServices {
             Resource::Stream(stream) => stream.id(),
             Resource::Object(_) | Resource::Actor(_) => return,
         };
-        super::cancel::cancel(&self.call.job, id, keep_children);
+        super::cancel::cancel(self.call.job(), id, keep_children);
     }
 
     fn context(&mut self) -> Vec<u8> {
-        let node = &self.call.job.node;
-        let actor = match &self.sandbox.kind {
+        let node = &self.call.job().node;
+        let actor = match self.sandbox.kind() {
             Kind::Constructor(cell) => Some(cell),
             Kind::Main | Kind::Task | Kind::Method(..) => None,
         };
         let context = json!({
-            "job": self.call.job.id,
+            "job": self.call.job().id,
             "task": self.call.id,
             "name": self.call.name(),
             "actor": actor.map(|cell| cell.id),
@@ -386,14 +386,14 @@ impl HostServices for CallServices {
     }
 
     fn actor_self(&self) -> Option<Resource> {
-        let Kind::Constructor(cell) = &self.sandbox.kind else {
+        let Kind::Constructor(cell) = self.sandbox.kind() else {
             return None;
         };
         Some(Resource::Actor(cell.self_handle()?))
     }
 
     fn actor_get(&self, name: &str) -> Option<Resource> {
-        Some(Resource::Actor(self.call.job.actor_by_name(name)?))
+        Some(Resource::Actor(self.call.job().actor_by_name(name)?))
     }
 
     fn actor_stop(&mut self, actor: &Resource, mode: StopMode) -> Result<(), TaskError> {
@@ -403,7 +403,8 @@ impl HostServices for CallServices {
 
     fn tick(&mut self) -> Tick {
         let interrupted = self.call.cancel.is_set() || self.sandbox.cancel.is_set();
-        let limited = self.call.settings.timeout.is_some() || matches!(self.call.kind, Kind::Main);
+        let limited =
+            self.call.settings().timeout.is_some() || matches!(self.call.kind(), Kind::Main);
         if interrupted || limited || self.turn.should_yield() {
             Tick::Yield
         } else {

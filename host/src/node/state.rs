@@ -241,7 +241,7 @@ impl JobState {
         let driver = self
             .registry
             .get(1)
-            .filter(|call| matches!(call.kind, Kind::Main));
+            .filter(|call| matches!(call.kind(), Kind::Main));
         match driver {
             Some(main) => super::cancel::stop(&main, reason),
             None if self.is_closing() => {}

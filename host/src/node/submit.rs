@@ -6,9 +6,11 @@
 
 use std::{cell::RefCell, sync::Arc};
 
+use smallvec::SmallVec;
+
 use super::{
     actor::{ActorCell, ActorHandle, MailboxLimit},
-    call::{Call, Kind, NewCall, Outputs, Settings, arguments_waker},
+    call::{Call, Common, Kind, Outputs, Settings, arguments_waker},
     run::QueuedCall,
     state::JobState,
 };
@@ -51,6 +53,8 @@ pub(crate) struct Origin {
 pub(crate) struct Checked {
     spec: CallSpec<Resource>,
     function: Arc<FunctionInfo>,
+    /// It differs from the one before it in nothing but its arguments.
+    like_the_last: bool,
 }
 
 impl Checked {
@@ -94,9 +98,10 @@ pub(crate) fn start_all(
     mut room: Vec<Charge>,
 ) -> Result<Vec<Resource>, TaskError> {
     let mut prepared = Vec::with_capacity(calls.len());
+    let mut handles = Vec::with_capacity(calls.iter().map(Checked::handles).sum());
     for call in calls {
         let needs = NEEDED.map(|of| call.needs(of));
-        let one = prepare(job, call, origin)?;
+        let one = prepare(job, call, origin, prepared.last(), &mut handles)?;
         for (of, n) in NEEDED.into_iter().zip(needs) {
             if let Some(charge) = room.iter_mut().find(|charge| charge.resource() == of) {
                 one.hold(job, charge, n);
@@ -104,14 +109,42 @@ pub(crate) fn start_all(
         }
         prepared.push(one);
     }
-    Ok(prepared.into_iter().flat_map(Prepared::start).collect())
+    enter(job, &prepared);
+    let mut tasks = Vec::with_capacity(prepared.len());
+    for call in prepared.into_iter().filter_map(Prepared::into_call) {
+        if is_plain_task(&call) {
+            tasks.push(call);
+        } else {
+            // In the order in which they were made.
+            start_tasks(std::mem::take(&mut tasks));
+            start(&call);
+        }
+    }
+    start_tasks(tasks);
+    Ok(handles)
 }
 
-/// A call that can start, and what its handles name. One that is dropped before it started leaves nothing behind.
+/// Makes calls known to their jobs. Before they start: who ends a job ends those that it finds there.
+fn enter(job: &Arc<JobState>, calls: &[Prepared]) {
+    let calls = || calls.iter().filter_map(|prepared| prepared.call.as_ref());
+    let is_own = |call: &&Arc<Call>| Arc::ptr_eq(call.job(), job);
+    let numbered = |call: &Arc<Call>| (call.number(), call.clone());
+    job.registry
+        .insert_all(calls().filter(is_own).map(numbered));
+    for call in calls().filter(|call| !is_own(call)) {
+        call.job().registry.insert(call.number(), call.clone());
+    }
+    for call in calls() {
+        call.job().counters.submitted.add();
+        call.tell(CallState::Waiting, None);
+    }
+}
+
+/// A call that can start; none if there is an actor of that name already. One that is dropped before it started leaves
+/// nothing behind.
 #[derive(Debug)]
 struct Prepared {
     call: Option<Arc<Call>>,
-    handles: Vec<Resource>,
 }
 
 impl Prepared {
@@ -120,14 +153,14 @@ impl Prepared {
         let (Some(call), of) = (&self.call, room.resource()) else {
             return;
         };
-        if let (Kind::Constructor(actor), tenant::Resource::Actors) = (&call.kind, of) {
+        if let (Kind::Constructor(actor), tenant::Resource::Actors) = (call.kind(), of) {
             return actor.hold(room.split(n));
         }
-        let n = if Arc::ptr_eq(&call.job, job) {
+        let n = if Arc::ptr_eq(call.job(), job) {
             room.take(n)
         } else {
             // A detached actor is of a job of its own, which pays by itself.
-            let own = call.job.account.charge(of, n);
+            let own = call.job().account.charge(of, n);
             own.map_or(0, |mut own| own.take(n))
         };
         let mut inputs = call.inputs.lock();
@@ -138,12 +171,8 @@ impl Prepared {
         }
     }
 
-    /// Starts it and gives what its handles name.
-    fn start(mut self) -> Vec<Resource> {
-        if let Some(call) = self.call.take() {
-            start(&call);
-        }
-        std::mem::take(&mut self.handles)
+    fn into_call(mut self) -> Option<Arc<Call>> {
+        self.call.take()
     }
 }
 
@@ -300,15 +329,7 @@ pub(crate) fn check(
 ) -> Result<Vec<Checked>, TaskError> {
     let mut checked: Vec<Checked> = Vec::with_capacity(calls.len());
     for spec in calls {
-        // Many calls of one task come with one name.
-        let known = checked
-            .last()
-            .filter(|last| match (&last.spec.target, &spec.target) {
-                (Target::Task(last), Target::Task(name)) => Arc::ptr_eq(last, name),
-                _ => false,
-            });
-        let known = known.map(|last| last.function.clone());
-        checked.push(check_one(job, spec, known)?);
+        checked.push(check_one(job, spec, checked.last())?);
     }
     Ok(checked)
 }
@@ -316,26 +337,61 @@ pub(crate) fn check(
 fn check_one(
     job: &JobState,
     spec: CallSpec<Resource>,
-    known: Option<Arc<FunctionInfo>>,
+    last: Option<&Checked>,
 ) -> Result<Checked, TaskError> {
-    let function = match known {
-        Some(function) => function,
+    // Many calls of one function come with one name.
+    let same = last.filter(|last| is_same(&last.spec.target, &spec.target));
+    let function = match same {
+        Some(last) => last.function.clone(),
         None => find(job.module.manifest(), &spec.target)?.clone(),
     };
     check_arguments(&function, &spec.args)?;
-    Ok(Checked { spec, function })
+    let like_the_last = same.is_some_and(|last| last.spec.options == spec.options);
+    Ok(Checked {
+        spec,
+        function,
+        like_the_last,
+    })
 }
 
-/// Makes a call, with the handles of its results.
+/// Whether two calls are of one task, or of one method of one actor, as far as a glance tells.
+fn is_same(one: &Target<Resource>, other: &Target<Resource>) -> bool {
+    match (one, other) {
+        (Target::Task(one), Target::Task(other)) => Arc::ptr_eq(one, other),
+        (
+            Target::Method(Resource::Actor(one), method),
+            Target::Method(Resource::Actor(other), name),
+        ) => Arc::ptr_eq(one, other) && Arc::ptr_eq(method, name),
+        _ => false,
+    }
+}
+
+/// Makes a call, and adds what its handles name to `handles`.
 ///
 /// # Errors
 /// For what is the caller's mistake: a taken actor name. A call that can never run for want of slots or memory is no such
 /// error: its results are.
 fn prepare(
     job: &Arc<JobState>,
-    Checked { spec, function }: Checked,
+    Checked {
+        spec,
+        function,
+        like_the_last,
+    }: Checked,
     origin: &Origin,
+    last: Option<&Prepared>,
+    handles: &mut Vec<Resource>,
 ) -> Result<Prepared, TaskError> {
+    let last = last.and_then(|last| last.call.as_ref());
+    if let Some(last) = last.filter(|_| like_the_last) {
+        let id = last.job().next_call();
+        let outputs = outputs(last.function(), id, handles);
+        let call = Call::new(id, last.common().clone(), outputs, spec.args);
+        if let Some(never) = last.cancel.reason() {
+            call.cancel.request(never);
+        }
+        return Ok(Prepared { call: Some(call) });
+    }
     let options = spec.options.or(&function.options);
     let detached = matches!(spec.target, Target::Constructor(_)) && options.detached == Some(true);
     let home = if detached {
@@ -344,20 +400,24 @@ fn prepare(
         job.clone()
     };
     let id = home.next_call();
-    let Form {
-        kind,
-        outputs,
-        handles,
-    } = match &spec.target {
-        Target::Constructor(class) => match actor_form(job, &home, id, class, &options)? {
-            Ok(form) => form,
-            Err(existing) => return Ok(existing),
+    let (kind, outputs) = match &spec.target {
+        Target::Constructor(class) => match new_actor(job, &home, id, class, &options)? {
+            Ok(handle) => {
+                let kind = Kind::Constructor(handle.cell().clone());
+                handles.push(Resource::Actor(handle));
+                (kind, Outputs::Objects(SmallVec::new()))
+            }
+            Err(existing) => {
+                handles.push(Resource::Actor(existing));
+                return Ok(Prepared { call: None });
+            }
         },
         Target::Method(actor, _) => {
             let cell = ActorHandle::of(actor)?.cell().clone();
-            Form::with_results(Kind::Method(cell, origin.caller), &function, id)
+            let kind = Kind::Method(cell, origin.caller);
+            (kind, outputs(&function, id, handles))
         }
-        Target::Task(_) => Form::with_results(Kind::Task, &function, id),
+        Target::Task(_) => (Kind::Task, outputs(&function, id, handles)),
     };
     let (settings, never) = match settings(job, &options, matches!(spec.target, Target::Method(..)))
     {
@@ -368,25 +428,20 @@ fn prepare(
         (Target::Task(_), Some(name)) => Some(Arc::from(name.as_str())),
         _ => None,
     };
-    let call = Call::new(NewCall {
-        id,
+    let common = Common {
         job: home,
         own_name,
         kind,
         function,
         settings,
-        outputs,
         result_format: origin.result_format,
-        args: spec.args,
         parent: origin.parent.clone().filter(|_| !detached),
-    });
+    };
+    let call = Call::new(id, Arc::new(common), outputs, spec.args);
     if let Some(never) = never {
         call.cancel.request(never);
     }
-    Ok(Prepared {
-        call: Some(call),
-        handles,
-    })
+    Ok(Prepared { call: Some(call) })
 }
 
 fn check_arguments(function: &FunctionInfo, args: &[Arg<Resource>]) -> Result<(), TaskError> {
@@ -405,46 +460,30 @@ fn check_arguments(function: &FunctionInfo, args: &[Arg<Resource>]) -> Result<()
     Ok(())
 }
 
-/// What a call is, where its results go, and what its caller gets.
-struct Form {
-    kind: Kind,
-    outputs: Outputs,
-    handles: Vec<Resource>,
-}
-
-impl Form {
-    fn with_results(kind: Kind, function: &FunctionInfo, id: TaskId) -> Self {
-        if function.stream {
-            let stream = Stream::new(ObjectId::result(id, 0), STREAM_ROOM);
-            let handles = vec![Resource::Stream(StreamReader::new(stream.clone()))];
-            return Self {
-                kind,
-                outputs: Outputs::Stream(stream),
-                handles,
-            };
-        }
-        let result = |n| ObjectRef::pending(ObjectId::result(id, n));
-        let objects: Vec<_> = (0u32..).take(function.num_returns).map(result).collect();
-        let handles = objects.iter().cloned().map(Resource::Object).collect();
-        Self {
-            kind,
-            outputs: Outputs::Objects(objects),
-            handles,
-        }
+/// Where the results of a task or method go; what their handles name is added to `handles`.
+fn outputs(function: &FunctionInfo, id: TaskId, handles: &mut Vec<Resource>) -> Outputs {
+    if function.stream {
+        let stream = Stream::new(ObjectId::result(id, 0), STREAM_ROOM);
+        handles.push(Resource::Stream(StreamReader::new(stream.clone())));
+        return Outputs::Stream(stream);
     }
+    let result = |n| ObjectRef::pending(ObjectId::result(id, n));
+    let objects: SmallVec<_> = (0u32..).take(function.num_returns).map(result).collect();
+    handles.extend(objects.iter().cloned().map(Resource::Object));
+    Outputs::Objects(objects)
 }
 
 /// A new actor; or, as `Err`, the one that has its name already.
-fn actor_form(
+fn new_actor(
     job: &Arc<JobState>,
     home: &Arc<JobState>,
     id: TaskId,
     class: &Arc<str>,
     options: &CallOptions,
-) -> Result<Result<Form, Prepared>, TaskError> {
+) -> Result<Result<Arc<ActorHandle>, Arc<ActorHandle>>, TaskError> {
     let detached = options.detached == Some(true);
     let cell = ActorCell::new(id, class.clone(), home, options);
-    let handle = ActorHandle::new(cell.clone());
+    let handle = ActorHandle::new(cell);
     if let Some(name) = &options.name
         && let Err(taken) = job.register_name(name, &handle, detached)
     {
@@ -453,12 +492,7 @@ fn actor_form(
     if detached {
         home.keep_actor(handle.clone());
     }
-    let (kind, outputs) = (Kind::Constructor(cell), Outputs::Objects(Vec::new()));
-    Ok(Ok(Form {
-        kind,
-        outputs,
-        handles: vec![Resource::Actor(handle)],
-    }))
+    Ok(Ok(handle))
 }
 
 fn taken_name(
@@ -466,29 +500,52 @@ fn taken_name(
     taken: Arc<ActorHandle>,
     options: &CallOptions,
     class: &str,
-) -> Result<Prepared, TaskError> {
+) -> Result<Arc<ActorHandle>, TaskError> {
     let cell = taken.cell();
     if options.get_if_exists == Some(true) && *cell.class == *class {
-        return Ok(Prepared {
-            call: None,
-            handles: vec![Resource::Actor(taken.clone())],
-        });
+        return Ok(taken);
     }
     let message = format!("the actor name `{name}` is taken by a `{}`", cell.class);
     Err(TaskError::new(ErrorKind::Exists, message))
 }
 
+/// Whether a call is a task that waits for nothing but a slot.
+fn is_plain_task(call: &Call) -> bool {
+    let is_value = |arg: &Arg<Resource>| matches!(arg, Arg::Value(_));
+    matches!(call.kind(), Kind::Task)
+        && !call.cancel.is_set()
+        && call.inputs.lock().args.iter().all(is_value)
+}
+
+/// Starts tasks that wait for nothing but a slot.
+fn start_tasks(calls: Vec<Arc<Call>>) {
+    let Some(first) = calls.first().cloned() else {
+        return;
+    };
+    if first.job().is_closing() {
+        return calls.iter().for_each(refuse_at_the_end);
+    }
+    let queued = calls
+        .into_iter()
+        .filter(|call| call.queue())
+        .map(QueuedCall);
+    let (queue, in_order) = (&first.job().queue, !is_by_task(&first));
+    for QueuedCall(call) in queue.push_all(queued.collect(), in_order) {
+        refuse_at_the_end(&call);
+    }
+}
+
+fn refuse_at_the_end(call: &Arc<Call>) {
+    refuse(
+        call,
+        TaskError::new(ErrorKind::Cancelled, "the job is ending"),
+    );
+}
+
 /// Starts a call: it runs when its arguments are there and a slot is free.
 fn start(call: &Arc<Call>) {
-    let job = &call.job;
-    job.counters.submitted.add();
-    job.registry.insert(call.number(), call.clone());
-    call.tell(CallState::Waiting, None);
-    if job.is_closing() {
-        return refuse(
-            call,
-            TaskError::new(ErrorKind::Cancelled, "the job is ending"),
-        );
+    if call.job().is_closing() {
+        return refuse_at_the_end(call);
     }
     if let Some(never) = call.cancel.reason() {
         refuse(call, never);
@@ -504,7 +561,7 @@ fn start(call: &Arc<Call>) {
     };
     let waiting = Waiting::for_all(&pending);
     let settled = waiting.is_done();
-    if let Kind::Method(actor, caller) = &call.kind {
+    if let Kind::Method(actor, caller) = call.kind() {
         let limit = MailboxLimit::of(actor);
         let ok = settled && call.failed_argument().is_none();
         if ok {
@@ -530,7 +587,7 @@ fn start(call: &Arc<Call>) {
         // Just before: what ends a call did not see that it waits, which would keep it.
         let waiting = call.inputs.lock().waiting.take();
         drop(waiting);
-        if let Kind::Method(actor, caller) = &call.kind {
+        if let Kind::Method(actor, caller) = call.kind() {
             let _ended = actor.mailbox.settle(*caller, call.order, false);
         }
     } else if done {
@@ -539,7 +596,7 @@ fn start(call: &Arc<Call>) {
 }
 
 fn refuse(call: &Arc<Call>, never: TaskError) {
-    if let Kind::Constructor(actor) = &call.kind {
+    if let Kind::Constructor(actor) = call.kind() {
         super::actor::kill(actor, call, never);
     } else {
         call.end(Err(call.error(never)));
@@ -575,7 +632,7 @@ pub(crate) fn arguments_settled(call: &Arc<Call>) {
 
 fn settle(call: &Arc<Call>) {
     let failed = call.failed_argument();
-    match &call.kind {
+    match call.kind() {
         Kind::Method(actor, caller) => {
             if failed.is_none() {
                 // Before the mailbox may give it to the actor.
@@ -600,20 +657,17 @@ fn settle(call: &Arc<Call>) {
 /// Puts a call that is QUEUED into its job's queue: the driver's and the host's calls start in the order in which they
 /// were made, those of tasks newest first, which bounds how many of a recursion are suspended at once.
 pub(crate) fn enqueue(call: &Arc<Call>) {
-    let by_task = call
-        .parent
-        .as_ref()
-        .is_some_and(|parent| parent.number() != MAIN);
-    let (queue, item) = (&call.job.queue, QueuedCall(call.clone()));
-    let pushed = if by_task {
-        queue.push(item)
-    } else {
-        queue.push_in_order(item)
+    let (queue, item) = (&call.job().queue, QueuedCall(call.clone()));
+    let pushed = match is_by_task(call) {
+        true => queue.push(item),
+        false => queue.push_in_order(item),
     };
     if pushed.is_err() {
-        refuse(
-            call,
-            TaskError::new(ErrorKind::Cancelled, "the job is ending"),
-        );
+        refuse_at_the_end(call);
     }
+}
+
+/// Whether a task made it.
+fn is_by_task(call: &Call) -> bool {
+    call.parent().is_some_and(|parent| parent.number() != MAIN)
 }

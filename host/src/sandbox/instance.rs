@@ -150,6 +150,36 @@ async fn make<S: HostServices>(
     services: S,
     memory_limit: u64,
 ) -> Result<Sandbox<S>, TaskError> {
+    // Dropped in the order of a sandbox's fields: the store first.
+    let (mut permit, mut store) = prepare(module, services, memory_limit)?;
+    let instance = loop {
+        let pre = &permit.loaded()?.pre;
+        match pre.instantiate_async(&mut store).await {
+            Ok(instance) => break instance,
+            Err(e) if permit.in_pool && e.is::<wasmtime::PoolConcurrencyLimitError>() => {
+                store = outside(store, &mut permit)?;
+            }
+            Err(e) => return Err(start_failed(store, e).await),
+        }
+    };
+    let memory = permit.loaded()?.memory;
+    let memory = memory.and_then(|export| instance.get_module_export(&mut store, &export));
+    store.data_mut().memory = memory.and_then(wasmtime::Extern::into_memory);
+    Ok(Sandbox {
+        store,
+        instance,
+        fresh: true,
+        dead: false,
+        permit,
+    })
+}
+
+/// All that a sandbox needs before its instance is made. Nothing here waits, so that none of it is part of the future.
+fn prepare<S: HostServices>(
+    module: Module<S>,
+    services: S,
+    memory_limit: u64,
+) -> Result<(Permit<S>, Store<State<S>>), TaskError> {
     if module.0.initial_bytes > memory_limit {
         return Err(starts_too_big(module.0.initial_bytes, memory_limit));
     }
@@ -157,7 +187,9 @@ async fn make<S: HostServices>(
     let account = services.account();
     let limits = MemoryLimits::new(memory_limit, account).map_err(over)?;
     let handles = HandleTable::new(account).map_err(over)?;
-    let mut permit = Permit::take(module, account)?;
+    let permit = Permit::take(module, account)?;
+    let mut views = Views::default();
+    views.set_pooled(permit.in_pool);
     let state = State {
         services,
         limits,
@@ -167,24 +199,10 @@ async fn make<S: HostServices>(
         last_error: LastError::default(),
         output: Output::new(),
         wasi: Wasi::default(),
-        views: Views::default(),
+        views,
     };
-    let (store, instance) = place(state, &mut permit).await?;
-    let mut sandbox = Sandbox {
-        store,
-        instance,
-        fresh: true,
-        dead: false,
-        permit,
-    };
-    let loaded = sandbox.permit.loaded()?;
-    if let Some(export) = &loaded.memory {
-        let memory = sandbox
-            .instance
-            .get_module_export(&mut sandbox.store, export);
-        sandbox.store.data_mut().memory = memory.and_then(wasmtime::Extern::into_memory);
-    }
-    Ok(sandbox)
+    let store = new_store(permit.loaded()?, state);
+    Ok((permit, store))
 }
 
 fn starts_too_big(bytes: u64, limit: u64) -> TaskError {
@@ -198,31 +216,16 @@ fn starts_too_big(bytes: u64, limit: u64) -> TaskError {
     )
 }
 
-/// Instantiates in the pool if the permit says so, else, or when the pool is full all the same, outside.
-async fn place<S: HostServices>(
-    mut state: State<S>,
+/// The pool was full all the same: the data of `store` in one outside.
+fn outside<S: HostServices>(
+    mut store: Store<State<S>>,
     permit: &mut Permit<S>,
-) -> Result<(Store<State<S>>, wasmtime::Instance), TaskError> {
-    if let Some(pooled) = permit.module.0.pooled.as_ref().filter(|_| permit.in_pool) {
-        state.views.set_pooled(true);
-        let mut store = new_store(pooled, state);
-        match pooled.pre.instantiate_async(&mut store).await {
-            Ok(instance) => return Ok((store, instance)),
-            Err(e) if e.is::<wasmtime::PoolConcurrencyLimitError>() => {
-                // The data comes out after the slot went back.
-                store.data_mut().views.set_pooled(false);
-                state = store.into_data();
-                permit.leave_pool();
-            }
-            Err(e) => return Err(start_failed(store, e).await),
-        }
-    }
-    let outside = permit.loaded()?;
-    let mut store = new_store(outside, state);
-    match outside.pre.instantiate_async(&mut store).await {
-        Ok(instance) => Ok((store, instance)),
-        Err(e) => Err(start_failed(store, e).await),
-    }
+) -> Result<Store<State<S>>, TaskError> {
+    // The data comes out after the slot went back.
+    store.data_mut().views.set_pooled(false);
+    let state = store.into_data();
+    permit.leave_pool();
+    Ok(new_store(permit.loaded()?, state))
 }
 
 fn new_store<S: HostServices>(loaded: &Loaded<S>, state: State<S>) -> Store<State<S>> {

@@ -106,7 +106,13 @@ fn spec<S>(
         },
         CallKind::Constructor => Target::Constructor(call.name.into()),
         CallKind::Method => match state.handles.actor(call.actor) {
-            Some(actor) => Target::Method(actor.clone(), call.name.into()),
+            Some(actor) => {
+                let name = match last.map(|last| &last.target) {
+                    Some(Target::Method(_, name)) if **name == *call.name => name.clone(),
+                    _ => call.name.into(),
+                };
+                Target::Method(actor.clone(), name)
+            }
             None => return Err(state.bad_handle(SPAWN, call.actor, "an actor")),
         },
     };

@@ -1,8 +1,9 @@
-//! The two engines, and how many sandboxes may live.
+//! The engines, and how many sandboxes may live.
 //!
-//! [`Sandboxes`] owns both: `pool`, whose slots are reserved once and used again (fast, a fixed number), and
-//! `on_demand` for what comes beyond, one mapping each (about ten times slower to make). The same compiled code loads
-//! into both, since they differ in nothing but where instances live. A full pool is an error in Wasmtime, so [`Permit`]s
+//! [`Sandboxes`] owns them: `pool`, whose slots are reserved once and used again (fast, a fixed number), `large`, a
+//! smaller pool for modules that start with much memory, and `on_demand` for what comes beyond, one mapping each (about
+//! ten times slower to make). The same compiled code loads into all, since they differ in nothing but where instances
+//! live and how they are put back ([`Pool`]). A full pool is an error in Wasmtime, so [`Permit`]s
 //! stand in front of it. [`Sandboxes::tick`] is called from outside, every 10 ms while anything runs.
 
 use std::{
@@ -29,6 +30,7 @@ use super::{
     hostcall,
     instance::State,
     module::{self, Inner, Loaded},
+    reset::{self, Image},
     wasi,
 };
 use crate::{
@@ -44,6 +46,15 @@ const FIBER_STACK: usize = 1 << 20;
 const KEEP_RESIDENT: usize = 2 << 20;
 /// Modules with larger tables run outside the pool.
 pub(super) const TABLE_ELEMENTS: usize = 20_000;
+/// Modules that start with more memory use the pool for large ones: above that, finding the pages that were written costs
+/// less than rewriting all (`benches/README.md`).
+pub(super) const LARGE: u64 = 640 << 10;
+/// Modules with larger tables can't: tables of a page are cleared by a plain fill, never by a page scan.
+pub(super) const LARGE_TABLE_ELEMENTS: usize = 512;
+/// More could not be counted.
+const MAX_POOL: u32 = 1 << 23;
+/// Slots of that pool. Each used one keeps its mappings, so there are fewer.
+const LARGE_POOL: u32 = 250;
 
 /// Settings of [`Sandboxes`].
 #[derive(Debug, Clone)]
@@ -57,6 +68,9 @@ pub struct SandboxesOptions {
     pub max_module_size: usize,
     /// Where compiled code is kept.
     pub cache: CacheDir,
+    /// Modules that start with more bytes of memory use the pool for large ones, if this kernel can tell which pages
+    /// were written.
+    pub large_from: u64,
 }
 
 impl Default for SandboxesOptions {
@@ -66,6 +80,7 @@ impl Default for SandboxesOptions {
             max_sandboxes: max_sandboxes(),
             max_module_size: 256 << 20,
             cache: CacheDir::User,
+            large_from: LARGE,
         }
     }
 }
@@ -114,6 +129,14 @@ pub struct EngineInfo {
     pub max_sandboxes: u64,
     /// The largest module in bytes.
     pub max_module_size: usize,
+    /// Slots in the pool for modules that start with much memory, of which only written pages are rewritten; 0 when such
+    /// modules are as all others.
+    pub large_pool_size: u32,
+    /// Modules that start with more bytes of memory use it.
+    pub large_from: u64,
+    /// Why there is none.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub large_pool_off: Option<String>,
     /// Where compiled code is kept.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub cache: Option<String>,
@@ -140,6 +163,8 @@ impl<S: HostServices> Host<S> {
 pub(super) struct Shared<S: HostServices> {
     pub(super) options: SandboxesOptions,
     pub(super) pool: Option<Host<S>>,
+    /// For modules that start with much memory; made with the first of them, or the reason why there is none.
+    large: Lazy<Host<S>>,
     pub(super) on_demand: Host<S>,
     why: String,
     pub(super) cache: Cache,
@@ -154,12 +179,41 @@ pub(super) struct Shared<S: HostServices> {
 /// How many sandboxes live, and how many of them in the pool: in one number, since each that comes or goes changes it.
 #[derive(Debug, Default)]
 struct Counts {
-    /// Those in the pool above [`IN_POOL`], all of them below.
+    /// All of them below [`IN_POOL`], those in the pool above it, those in the one for large modules above
+    /// [`IN_LARGE_POOL`].
     live: AtomicU64,
     outside: AtomicU64,
 }
 
-const IN_POOL: u64 = 1 << 32;
+const IN_POOL: u64 = 1 << 24;
+const IN_LARGE_POOL: u64 = 1 << 48;
+
+/// Where a sandbox is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Pool {
+    /// In a slot that is rewritten.
+    Rewritten,
+    /// In a slot of which written pages are rewritten: for modules that start with much memory.
+    Scanned,
+}
+
+impl Pool {
+    /// One in it, as [`Counts`] counts.
+    fn one(self) -> u64 {
+        match self {
+            Self::Rewritten => IN_POOL,
+            Self::Scanned => IN_LARGE_POOL,
+        }
+    }
+
+    /// How many of `live` are in it.
+    fn of(self, live: u64) -> u64 {
+        match self {
+            Self::Rewritten => live % IN_LARGE_POOL / IN_POOL,
+            Self::Scanned => live / IN_LARGE_POOL,
+        }
+    }
+}
 
 impl Counts {
     fn live(&self) -> u64 {
@@ -167,7 +221,7 @@ impl Counts {
     }
 
     fn in_pool(&self) -> u64 {
-        self.live.load(Ordering::Relaxed) / IN_POOL
+        Pool::Rewritten.of(self.live.load(Ordering::Relaxed))
     }
 }
 
@@ -199,7 +253,7 @@ impl<S: HostServices> Sandboxes<S> {
         let (pool, why) = if options.pool_size == 0 {
             (None, "the pool is switched off".to_owned())
         } else {
-            match Engine::new(&config(Some(options.pool_size))) {
+            match Engine::new(&config(Some((Pool::Rewritten, options.pool_size)))) {
                 Ok(engine) => (
                     Some(Host::new(engine).map_err(fail)?),
                     "the pool's address space is reserved".to_owned(),
@@ -215,6 +269,7 @@ impl<S: HostServices> Sandboxes<S> {
             fingerprint: fingerprint(&on_demand.engine),
             options,
             pool,
+            large: Lazy::new(),
             on_demand,
             why,
             compiling: Mutex::new(()),
@@ -234,7 +289,8 @@ impl<S: HostServices> Sandboxes<S> {
     /// Tells all running guests that time has passed: each then calls [`HostServices::tick`].
     pub fn tick(&self) {
         self.0.on_demand.engine.increment_epoch();
-        if let Some(pool) = &self.0.pool {
+        let large = self.0.large.get().and_then(|large| large.as_ref().ok());
+        for pool in self.0.pool.iter().chain(large) {
             pool.engine.increment_epoch();
         }
     }
@@ -250,7 +306,14 @@ impl<S: HostServices> Sandboxes<S> {
                 Strategy::OnDemand
             },
             why: shared.why.clone(),
-            pool_size: shared.slots(),
+            pool_size: shared.slots(Pool::Rewritten),
+            large_pool_size: if shared.large_off().is_none() {
+                shared.slots(Pool::Scanned)
+            } else {
+                0
+            },
+            large_from: shared.options.large_from,
+            large_pool_off: shared.large_off(),
             max_sandboxes: shared.options.max_sandboxes,
             max_module_size: shared.options.max_module_size,
             cache: shared.cache.path().map(|path| path.display().to_string()),
@@ -268,7 +331,7 @@ impl<S: HostServices> Sandboxes<S> {
     #[must_use]
     pub fn free_slots(&self) -> u32 {
         let taken = u32::try_from(self.0.counts.in_pool()).unwrap_or(u32::MAX);
-        self.0.slots().saturating_sub(taken)
+        self.0.slots(Pool::Rewritten).saturating_sub(taken)
     }
 
     /// How many sandboxes were made outside the pool so far.
@@ -279,8 +342,36 @@ impl<S: HostServices> Sandboxes<S> {
 }
 
 impl<S: HostServices> Shared<S> {
-    fn slots(&self) -> u32 {
-        self.pool.as_ref().map_or(0, |_| self.options.pool_size)
+    fn slots(&self, pool: Pool) -> u32 {
+        let slots = match pool {
+            Pool::Rewritten => self.options.pool_size.min(MAX_POOL),
+            Pool::Scanned => self.options.pool_size.min(LARGE_POOL),
+        };
+        self.pool.as_ref().map_or(0, |_| slots)
+    }
+
+    /// Why modules that start with much memory are as all others.
+    fn large_off(&self) -> Option<String> {
+        match self.large.get() {
+            Some(made) => made.as_ref().err().cloned(),
+            None if self.pool.is_none() => Some(self.why.clone()),
+            None => reset::check().err(),
+        }
+    }
+
+    /// The pool for modules that start with much memory.
+    pub(super) fn large(&self) -> Option<&Host<S>> {
+        let make = || {
+            if let Some(why) = self.large_off() {
+                return Err(why);
+            }
+            let slots = self.slots(Pool::Scanned);
+            let engine = Engine::new(&config(Some((Pool::Scanned, slots))));
+            engine
+                .and_then(Host::new)
+                .map_err(|e| format!("its address space can't be reserved: {e:#}"))
+        };
+        self.large.get_or_init(make).as_ref().ok()
     }
 }
 
@@ -289,7 +380,7 @@ impl<S: HostServices> Shared<S> {
 #[derive(Debug)]
 pub(super) struct Permit<S: HostServices> {
     pub(super) module: Module<S>,
-    pub(super) in_pool: bool,
+    pub(super) pool: Option<Pool>,
     _charge: Charge,
 }
 
@@ -303,10 +394,12 @@ impl<S: HostServices> Permit<S> {
                 format!("{over}: too many calls wait inside each other"),
             )
         })?;
-        let (limit, slots) = (shared.options.max_sandboxes, u64::from(shared.slots()));
-        let in_pool = |live: u64| module.0.pooled.is_some() && live / IN_POOL < slots;
+        let limit = shared.options.max_sandboxes;
+        let pool = module.0.pooled.as_ref().map(|pooled| pooled.pool);
+        let slots = pool.map_or(0, |pool| u64::from(shared.slots(pool)));
+        let free = |live: u64| pool.filter(|pool| pool.of(live) < slots);
         let one_more = |live: u64| {
-            let one = 1 + if in_pool(live) { IN_POOL } else { 0 };
+            let one = 1 + free(live).map_or(0, Pool::one);
             (live % IN_POOL < limit).then_some(live + one)
         };
         let live = &shared.counts.live;
@@ -319,22 +412,28 @@ impl<S: HostServices> Permit<S> {
                 ),
             )
         })?;
-        let in_pool = in_pool(before);
-        if !in_pool {
+        let pool = free(before);
+        if pool.is_none() {
             shared.counts.outside.fetch_add(1, Ordering::Relaxed);
         }
         Ok(Self {
-            in_pool,
+            pool,
             _charge: charge,
             module,
         })
     }
 
+    /// What the sandbox's memory is to be put back to before it is dropped, if that is not left to Wasmtime.
+    pub(super) fn image(&self) -> Option<Arc<Image>> {
+        self.pool?;
+        self.module.0.pooled.as_ref()?.image.clone()
+    }
+
     /// The pool had no slot in spite of the permit; its owner goes outside.
     pub(super) fn leave_pool(&mut self) {
-        if std::mem::replace(&mut self.in_pool, false) {
+        if let Some(pool) = self.pool.take() {
             let counts = &self.module.0.shared.counts;
-            counts.live.fetch_sub(IN_POOL, Ordering::AcqRel);
+            counts.live.fetch_sub(pool.one(), Ordering::AcqRel);
             counts.outside.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -342,7 +441,7 @@ impl<S: HostServices> Permit<S> {
     /// The module as it is loaded where the sandbox is.
     pub(super) fn loaded(&self) -> Result<&Loaded<S>, TaskError> {
         match &self.module.0.pooled {
-            Some(pooled) if self.in_pool => Ok(pooled),
+            Some(pooled) if self.pool.is_some() => Ok(&pooled.loaded),
             _ => self
                 .module
                 .0
@@ -354,14 +453,14 @@ impl<S: HostServices> Permit<S> {
 
 impl<S: HostServices> Drop for Permit<S> {
     fn drop(&mut self) {
-        let one = 1 + if self.in_pool { IN_POOL } else { 0 };
+        let one = 1 + self.pool.map_or(0, Pool::one);
         let counts = &self.module.0.shared.counts;
         counts.live.fetch_sub(one, Ordering::AcqRel);
     }
 }
 
-/// The settings of both engines; code compiled for one loads into the other.
-fn config(pool_size: Option<u32>) -> Config {
+/// The settings of all engines; code compiled for one loads into the others.
+fn config(pool: Option<(Pool, u32)>) -> Config {
     let features = super::inspect::features();
     let mut config = Config::new();
     config
@@ -372,7 +471,13 @@ fn config(pool_size: Option<u32>) -> Config {
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable)
         .max_wasm_stack(WASM_STACK)
         .async_stack_size(FIBER_STACK);
-    if let Some(size) = pool_size {
+    if let Some((kind, size)) = pool {
+        let (elements, scan) = match kind {
+            // Wasmtime's page scan passes over pages that are not present just then, which the next guest would see.
+            Pool::Rewritten => (TABLE_ELEMENTS, Enabled::No),
+            // `reset` has put them back before.
+            Pool::Scanned => (LARGE_TABLE_ELEMENTS, Enabled::Yes),
+        };
         let mut pool = PoolingAllocationConfig::default();
         pool.total_core_instances(size)
             .total_memories(size)
@@ -381,11 +486,10 @@ fn config(pool_size: Option<u32>) -> Config {
             .max_memories_per_module(1)
             .max_tables_per_module(1)
             .linear_memory_keep_resident(KEEP_RESIDENT)
-            .table_elements(TABLE_ELEMENTS)
+            .table_elements(elements)
             // Whole tables are rewritten, up to their size.
-            .table_keep_resident(TABLE_ELEMENTS * size_of::<usize>())
-            // Wasmtime's page scan passes over pages that are not present just then, which the next guest would see.
-            .pagemap_scan(Enabled::No);
+            .table_keep_resident(elements * size_of::<usize>())
+            .pagemap_scan(scan);
         config.allocation_strategy(InstanceAllocationStrategy::Pooling(pool));
     }
     config

@@ -3,10 +3,12 @@
 //! [`inspect`] is what `wrun inspect` shows; loading a module starts with the same look (`Scan`) and then checks what
 //! only matters for running it: features, imports and the manifest's exports.
 
+use std::ops::Range;
+
 use serde::Serialize;
 use wasmparser::{
-    BinaryReaderError, CompositeInnerType, ExternalKind, FuncType, Parser, Payload, TypeRef,
-    Validator, WasmFeatures,
+    BinaryReaderError, CompositeInnerType, Data, DataKind, DataSectionReader, ExternalKind,
+    FuncType, Operator, Parser, Payload, TypeRef, Validator, WasmFeatures,
 };
 use wrun_abi::{ABI_VERSION, IMPORT_MODULE, MANIFEST_SECTION};
 
@@ -16,6 +18,7 @@ use super::{
         large,
         signatures::{self, Lookup},
     },
+    reset::Image,
 };
 
 const PAGE: u64 = 65_536;
@@ -210,6 +213,10 @@ pub(super) struct Scan {
     manifest_text: Option<Vec<u8>>,
     code_size: usize,
     data_size: usize,
+    /// Data that is there from the start: where in memory, and where in the module.
+    data: Vec<(u32, Range<usize>)>,
+    /// What is in memory at the start is not in `data` alone.
+    starts_otherwise: bool,
 }
 
 impl Scan {
@@ -294,10 +301,11 @@ impl Scan {
                 self.code_size = usize::try_from(size).unwrap_or(usize::MAX);
                 Ok(())
             }
-            Payload::DataSection(data) => {
-                self.data_size = data.range().len();
+            Payload::StartSection { .. } => {
+                self.starts_otherwise = true;
                 Ok(())
             }
+            Payload::DataSection(data) => self.data_section(data),
             Payload::CustomSection(section) if section.name() == MANIFEST_SECTION => {
                 self.manifest_text
                     .get_or_insert_default()
@@ -307,6 +315,40 @@ impl Scan {
             _ => Ok(()),
         };
         result.map_err(|e: BinaryReaderError| invalid(&e))
+    }
+
+    fn data_section(&mut self, data: DataSectionReader<'_>) -> Result<(), BinaryReaderError> {
+        self.data_size = data.range().len();
+        data.into_iter().try_for_each(|segment| {
+            self.segment(&segment?);
+            Ok(())
+        })
+    }
+
+    fn segment(&mut self, segment: &Data<'_>) {
+        let DataKind::Active { offset_expr, .. } = &segment.kind else {
+            return;
+        };
+        let mut operators = offset_expr.get_operators_reader();
+        match (operators.read(), operators.read()) {
+            (Ok(Operator::I32Const { value }), Ok(Operator::End)) => {
+                let bytes = segment.range.end - segment.data.len()..segment.range.end;
+                self.data.push((value.cast_unsigned(), bytes));
+            }
+            _ => self.starts_otherwise = true,
+        }
+    }
+
+    /// What the memory holds before any of the module's code has run, if that can be told from its text, `wasm`.
+    pub(super) fn image(&self, wasm: &[u8]) -> Option<Image> {
+        let piece =
+            |(at, bytes): &(u32, Range<usize>)| Some((large(*at), wasm.get(bytes.clone())?));
+        let pieces = self.data.iter().map(piece).collect::<Option<Vec<_>>>()?;
+        if self.starts_otherwise {
+            None
+        } else {
+            Image::of(pieces)
+        }
     }
 
     fn import(&mut self, module: &str, name: &str, ty: TypeRef) {
@@ -462,6 +504,12 @@ impl Scan {
     }
 
     /// The index of an exported function, and that of its type.
+    pub(super) fn has_exported_memory(&self) -> bool {
+        let memory = |export: &ExportInfo| export.name == "memory" && export.ty == "memory";
+        self.exports.iter().any(memory)
+    }
+
+    /// The index and type of an exported function.
     pub(super) fn exported_function(&self, name: &str) -> Option<(u32, u32)> {
         let index = *self.exported.get(name)?;
         let ty = self.functions.get(usize::try_from(index).ok()?)?;

@@ -19,6 +19,7 @@ use super::{
     limits::MemoryLimits,
     module::Loaded,
     output::Output,
+    reset::Reset,
     views::Views,
     wasi::Wasi,
 };
@@ -62,6 +63,17 @@ pub(super) struct State<S> {
     pub(super) output: Output,
     pub(super) wasi: Wasi,
     pub(super) views: Views,
+    pub(super) reset: Option<Reset>,
+}
+
+impl<S> Drop for State<S> {
+    /// Before the instance is dropped: its slot goes back as it came.
+    fn drop(&mut self) {
+        self.views.clear();
+        if let Some(reset) = self.reset.take() {
+            reset.run(self.limits.memory());
+        }
+    }
 }
 
 /// The call that runs.
@@ -123,7 +135,7 @@ impl<S: HostServices> fmt::Debug for Sandbox<S> {
         f.debug_struct("Sandbox")
             .field("module", &self.permit.module)
             .field("dead", &self.dead)
-            .field("in_pool", &self.permit.in_pool)
+            .field("pool", &self.permit.pool)
             .finish_non_exhaustive()
     }
 }
@@ -156,7 +168,7 @@ async fn make<S: HostServices>(
         let pre = &permit.loaded()?.pre;
         match pre.instantiate_async(&mut store).await {
             Ok(instance) => break instance,
-            Err(e) if permit.in_pool && e.is::<wasmtime::PoolConcurrencyLimitError>() => {
+            Err(e) if permit.pool.is_some() && e.is::<wasmtime::PoolConcurrencyLimitError>() => {
                 store = outside(store, &mut permit)?;
             }
             Err(e) => return Err(start_failed(store, e).await),
@@ -164,7 +176,13 @@ async fn make<S: HostServices>(
     };
     let memory = permit.loaded()?.memory;
     let memory = memory.and_then(|export| instance.get_module_export(&mut store, &export));
-    store.data_mut().memory = memory.and_then(wasmtime::Extern::into_memory);
+    let memory = memory.and_then(wasmtime::Extern::into_memory);
+    store.data_mut().memory = memory;
+    if let (Some(image), Some(memory)) = (permit.image(), memory) {
+        // No code of the module has run.
+        let base = memory.data_ptr(&store).expose_provenance();
+        store.data_mut().reset = Some(Reset::new(image, base));
+    }
     Ok(Sandbox {
         store,
         instance,
@@ -189,7 +207,7 @@ fn prepare<S: HostServices>(
     let handles = HandleTable::new(account).map_err(over)?;
     let permit = Permit::take(module, account)?;
     let mut views = Views::default();
-    views.set_pooled(permit.in_pool);
+    views.set_pooled(permit.pool.is_some());
     let state = State {
         services,
         limits,
@@ -200,6 +218,7 @@ fn prepare<S: HostServices>(
         output: Output::new(),
         wasi: Wasi::default(),
         views,
+        reset: None,
     };
     let store = new_store(permit.loaded()?, state);
     Ok((permit, store))
@@ -413,13 +432,22 @@ impl<S: HostServices> Sandbox<S> {
     /// Whether it came from the pool.
     #[must_use]
     pub fn in_pool(&self) -> bool {
-        self.permit.in_pool
+        self.permit.pool.is_some()
     }
 
     /// Whether it can run nothing any more.
     #[must_use]
     pub fn is_dead(&self) -> bool {
         self.dead
+    }
+
+    /// Has the kernel move its memory to disk, if it is a large one's and there is swap.
+    #[cfg(test)]
+    pub(super) fn page_out(&self) {
+        let state = self.store.data();
+        if let Some(reset) = &state.reset {
+            reset.page_out(state.limits.memory());
+        }
     }
 
     /// The module it runs.

@@ -19,6 +19,8 @@ pub(super) struct MemoryLimits {
     charge: Charge,
     /// The last growth that was allowed, given back if it fails all the same.
     last: u64,
+    /// The linear memory is at most as large.
+    memory: usize,
     refused: Option<Refusal>,
 }
 
@@ -64,6 +66,7 @@ impl MemoryLimits {
             limit,
             charge,
             last: 0,
+            memory: 0,
             refused: None,
         })
     }
@@ -71,6 +74,11 @@ impl MemoryLimits {
     /// Bytes of all memories and tables now.
     pub(super) fn bytes(&self) -> u64 {
         self.charge.amount()
+    }
+
+    /// How large the linear memory is; more if it once could not grow as it was allowed to.
+    pub(super) fn memory(&self) -> usize {
+        self.memory
     }
 
     /// Forgets earlier refusals: a new call begins.
@@ -125,7 +133,12 @@ impl wasmtime::ResourceLimiter for MemoryLimits {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         // The module's own maximum is not our limit: the growth fails, and the guest knows why.
-        Ok(maximum.is_none_or(|maximum| desired <= maximum) && self.grow(current, desired, 1))
+        let grows =
+            maximum.is_none_or(|maximum| desired <= maximum) && self.grow(current, desired, 1);
+        if grows {
+            self.memory = self.memory.max(desired);
+        }
+        Ok(grows)
     }
 
     fn memory_grow_failed(&mut self, _error: wasmtime::Error) -> wasmtime::Result<()> {

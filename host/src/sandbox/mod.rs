@@ -25,6 +25,7 @@ mod manifest;
 mod module;
 mod output;
 mod precompiled;
+mod reset;
 pub mod services;
 mod views;
 mod wasi;

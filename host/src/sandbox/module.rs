@@ -9,11 +9,12 @@ use wasmtime::{InstancePre, ModuleExport};
 
 use super::{
     HostServices, LoadProblem, Manifest,
-    engine::{Host, Lazy, Shared, TABLE_ELEMENTS},
+    engine::{Host, LARGE_TABLE_ELEMENTS, Lazy, Pool, Shared, TABLE_ELEMENTS},
     entry::Entries,
     inspect::{Scan, binary},
     instance::State,
     precompiled::Artifact,
+    reset::Image,
 };
 
 /// A module loaded into one engine.
@@ -27,6 +28,14 @@ pub(super) struct Loaded<S: HostServices> {
     pub(super) entries: Vec<ModuleExport>,
 }
 
+/// A module loaded into a pool.
+pub(super) struct Pooled<S: HostServices> {
+    pub(super) pool: Pool,
+    pub(super) loaded: Loaded<S>,
+    /// What its memories start with, if that is for us to put back.
+    pub(super) image: Option<Arc<Image>>,
+}
+
 pub(super) struct Inner<S: HostServices> {
     pub(super) shared: Arc<Shared<S>>,
     hash: blake3::Hash,
@@ -37,7 +46,7 @@ pub(super) struct Inner<S: HostServices> {
     pub(super) initial_bytes: u64,
     entries: Option<Entries>,
     /// `None` when there is no pool, or the module doesn't fit into its slots.
-    pub(super) pooled: Option<Loaded<S>>,
+    pub(super) pooled: Option<Pooled<S>>,
     outside: Lazy<Loaded<S>>,
 }
 
@@ -102,7 +111,7 @@ impl<S: HostServices> Inner<S> {
     pub(super) fn outside(&self) -> Result<&Loaded<S>, String> {
         let loaded = self.outside.get_or_init(|| {
             let pooled = self.pooled.as_ref().ok_or("the module is loaded nowhere")?;
-            let artifact = Artifact::of(&pooled.module).map_err(|e| format!("{e:#}"))?;
+            let artifact = Artifact::of(&pooled.loaded.module).map_err(|e| format!("{e:#}"))?;
             let entries = self.entries.as_ref();
             load(&self.shared.on_demand, &artifact, &self.manifest, entries)
                 .map_err(|e| format!("{e:#}"))
@@ -164,15 +173,18 @@ fn build<S: HostServices>(
     let failed = |e: wasmtime::Error| LoadProblem::Compile(format!("{e:#}"));
     let key = format!("{}-{}", hash.to_hex(), shared.fingerprint);
     let cached = shared.cache.read(&key);
-    // A slot's table can't grow past the slot, so a module whose table may runs outside the pool.
-    let pool = shared
-        .pool
-        .as_ref()
-        .filter(|_| scan.table_most <= TABLE_ELEMENTS as u64);
+    let pool = pool_for(shared, scan, wasm);
     let entries = Entries::of(scan);
     let place = |artifact: &Artifact| {
         let from = |host| load(host, artifact, &manifest, entries.as_ref());
-        place(pool.map(from), || from(&shared.on_demand))
+        let pooled = pool.as_ref().map(|(host, pool, image)| {
+            Ok(Pooled {
+                pool: *pool,
+                loaded: from(host)?,
+                image: image.clone(),
+            })
+        });
+        place(pooled, || from(&shared.on_demand))
     };
     let from_cache = cached.as_ref().and_then(|artifact| place(artifact).ok());
     let (pooled, outside) = match from_cache {
@@ -203,11 +215,34 @@ fn build<S: HostServices>(
     }))
 }
 
-type Placed<S> = (Option<Loaded<S>>, Lazy<Loaded<S>>);
+type Placed<S> = (Option<Pooled<S>>, Lazy<Loaded<S>>);
+
+type PoolOf<'a, S> = (&'a Host<S>, Pool, Option<Arc<Image>>);
+
+/// The pool that a module's sandboxes come from, with what is to be known to put them back.
+fn pool_for<'a, S: HostServices>(
+    shared: &'a Shared<S>,
+    scan: &Scan,
+    wasm: &[u8],
+) -> Option<PoolOf<'a, S>> {
+    let memory = scan.memory.as_ref();
+    if memory.is_some_and(|memory| memory.initial > shared.options.large_from)
+        && scan.table_most <= LARGE_TABLE_ELEMENTS as u64
+        && scan.has_exported_memory()
+        && let Some(image) = scan.image(wasm)
+        && let Some(host) = shared.large()
+    {
+        return Some((host, Pool::Scanned, Some(Arc::new(image))));
+    }
+    // A slot's table can't grow past the slot, so a module whose table may runs outside the pool.
+    let fits = scan.table_most <= TABLE_ELEMENTS as u64;
+    let host = shared.pool.as_ref().filter(|_| fits)?;
+    Some((host, Pool::Rewritten, None))
+}
 
 /// Loaded into the pool's engine, or into the other one when there is no pool or the module doesn't fit into a slot.
 fn place<S: HostServices>(
-    pooled: Option<wasmtime::Result<Loaded<S>>>,
+    pooled: Option<wasmtime::Result<Pooled<S>>>,
     outside: impl FnOnce() -> wasmtime::Result<Loaded<S>>,
 ) -> wasmtime::Result<Placed<S>> {
     match pooled {

@@ -14,6 +14,7 @@ use crate::{
     },
     config::{RuntimeSettings, format_size},
     node::NodeInfo,
+    sandbox::EngineInfo,
 };
 
 /// What there is to say.
@@ -65,6 +66,18 @@ fn total_memory(meminfo: &str) -> Option<u64> {
     kib.checked_mul(1024)
 }
 
+/// How modules that start with much memory are run.
+fn large(engine: &EngineInfo) -> String {
+    match &engine.large_pool_off {
+        None => format!(
+            "{}, of which written pages are rewritten: modules that start with more than {}",
+            engine.large_pool_size,
+            format_size(engine.large_from)
+        ),
+        Some(why) => format!("as for others: {why}"),
+    }
+}
+
 fn table(info: &Info) -> String {
     let unknown = || "unknown".to_owned();
     let (node, engine) = (&info.node, &info.node.engine);
@@ -99,6 +112,7 @@ fn table(info: &Info) -> String {
         ("workers", node.workers.to_string()),
         ("sandboxes", format!("{strategy}: {}", engine.why)),
         ("  ready in the pool", engine.pool_size.to_string()),
+        ("  for large modules", large(engine)),
         ("  at most", node.max_sandboxes.to_string()),
         ("  memory of one", format_size(node.memory_limit)),
         ("  memory of all", format_size(node.total_memory)),

@@ -7,6 +7,7 @@ mod hostcalls;
 mod lifecycle;
 mod limits;
 mod loading;
+mod reset;
 mod views;
 mod wasi;
 

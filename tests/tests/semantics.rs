@@ -133,6 +133,7 @@ rules! {
         a_panic_kills_the_actor: [2],
         a_restart_runs_the_constructor_again: [2],
         restarts_come_to_an_end: [2],
+        a_call_after_a_kill_is_not_served_by_the_old_life: [2],
         a_constructor_that_fails_shows_in_the_calls: [2],
         handles_go_to_tasks: [1, 4],
         handles_go_inside_values: [2],

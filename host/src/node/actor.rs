@@ -400,6 +400,13 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
         match next(actor, &mut sandbox).await {
             Next::End => return LifeEnd::Drained,
             Next::Call(method) => {
+                // Who killed it and then calls it is not served by this life any more.
+                if let Some(reason) = call.cancel.reason() {
+                    if !keep_for_restart(&method) {
+                        method.end(Err(method.error(reason.clone())));
+                    }
+                    return LifeEnd::Died(reason);
+                }
                 if let Some(error) = run_method(&method, &mut sandbox, call.settings().slots).await
                 {
                     return LifeEnd::Died(error);

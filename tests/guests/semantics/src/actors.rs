@@ -138,6 +138,18 @@ pub fn restarts_come_to_an_end() -> Result<()> {
     Ok(())
 }
 
+pub fn a_call_after_a_kill_is_not_served_by_the_old_life() -> Result<()> {
+    let counter = Counter::options().max_restarts(wrun::FOREVER).remote(0);
+    for _ in 0..200 {
+        eventually("it is there", || Ok(counter.add(1).get().is_ok()))?;
+        counter.kill_and_restart()?;
+        if let Ok(value) = counter.value().get() {
+            assert_eq!(value, 0, "the state of the life before");
+        }
+    }
+    Ok(())
+}
+
 #[wrun::actor]
 #[derive(Debug)]
 struct Picky;

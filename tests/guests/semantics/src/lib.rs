@@ -94,6 +94,7 @@ pub const CASES: &[Case] = cases::cases![
         a_panic_kills_the_actor,
         a_restart_runs_the_constructor_again,
         restarts_come_to_an_end,
+        a_call_after_a_kill_is_not_served_by_the_old_life,
         a_constructor_that_fails_shows_in_the_calls,
         handles_go_to_tasks,
         handles_go_inside_values,

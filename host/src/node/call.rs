@@ -476,7 +476,7 @@ mod tests {
             size_of::<ObjectRef>(),
         );
         assert!(
-            call <= 400 && arg <= 64 && object == 8,
+            call <= 216 && arg <= 64 && object == 8,
             "{call} {arg} {object}"
         );
     }

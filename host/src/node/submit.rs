@@ -68,7 +68,14 @@ impl Checked {
     fn needs(&self, of: tenant::Resource) -> u64 {
         match of {
             tenant::Resource::QueuedCalls => 1,
-            tenant::Resource::QueuedBytes => bytes(&self.spec, &self.function),
+            tenant::Resource::QueuedBytes => {
+                let common = if self.like_the_last {
+                    0
+                } else {
+                    size_of::<Common>()
+                };
+                bytes(&self.spec, &self.function) + common as u64
+            }
             tenant::Resource::Actors => {
                 u64::from(matches!(self.spec.target, Target::Constructor(_)))
             }

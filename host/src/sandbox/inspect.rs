@@ -22,9 +22,9 @@ use super::{
 };
 
 const PAGE: u64 = 65_536;
-/// More imports or exports are refused: the description of each takes more memory than the module itself.
 /// What a reactor runs first in each sandbox.
 pub(super) const INITIALIZE: &str = "_initialize";
+/// More imports or exports are refused: the description of each takes more memory than the module itself.
 const MAX_IMPORTS: usize = 1_000;
 const MAX_EXPORTS: usize = 50_000;
 /// Types of more parameters and results are not spelled out.

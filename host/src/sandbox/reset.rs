@@ -201,8 +201,7 @@ const PRESENT: u64 = 1 << 3;
 const SWAPPED: u64 = 1 << 4;
 const ZERO: u64 = 1 << 5;
 
-// The only place of the question's is here: a pointer to it is given to the kernel, which writes `walk_end` there, and what
-// `found` points to.
+// No safe way: the trait says what the kernel does with the pointer.
 // SAFETY: the code and the type are those of `PAGEMAP_SCAN` in `linux/fs.h`, `_IOWR('f', 16, struct pm_scan_arg)`.
 unsafe impl Ioctl for &mut Question {
     type Output = usize;

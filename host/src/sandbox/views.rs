@@ -31,7 +31,9 @@
 //!   If another part of the data panics in its drop, the rest of the data is dropped all the same, and the instance not
 //!   at all. `Store::into_data` goes the other way round, so [`Views::clear`] comes before it.
 //! - **Failures.** When the kernel refuses a mapping, it has mostly changed nothing. Before Linux 6.12 it may have removed
-//!   the range first; so what is missing is filled again, without replacing anything, and if that fails the process ends.
+//!   the range first, when it has no memory left; so the range is filled again, without replacing anything. Where that
+//!   can't be done it may be because another thread of this process got a mapping in the hole, which looks the same from
+//!   here; so unless the kernel is known to have left the range as it was ([`is_as_before`]), the process ends.
 //!
 //! A region that is free is anonymous memory which the guest can write, like any other of its memory; it is used again by
 //! later views of this sandbox only. Fibers have stacks of their own, and WASI functions see a view as plain memory.
@@ -334,9 +336,7 @@ fn map_file(address: usize, len: usize, file: &MemFile, offset: u64) -> bool {
             begin + offset,
         )
     };
-    if mapped.is_ok() {
-        return true;
-    }
+    let Err(refused) = mapped else { return true };
     // No safe way: as above.
     // SAFETY: it replaces nothing, so it changes at most a range of that region where nothing is.
     let filled = unsafe {
@@ -347,10 +347,36 @@ fn map_file(address: usize, len: usize, file: &MemFile, offset: u64) -> bool {
             FLAGS | MapFlags::FIXED_NOREPLACE,
         )
     };
-    match filled {
-        Ok(_) | Err(Errno::EXIST) => false,
-        Err(error) => end_process("an object's pages", error),
+    let filled = filled.map(|at| at.addr() == address);
+    if !is_as_before(refused, filled, takes_back()) {
+        end_process("an object's pages", filled.err().unwrap_or(refused));
     }
+    false
+}
+
+/// Whether there is our own memory where a mapping was `refused`, after it was attempted to fill the range where nothing
+/// is, and it was filled in place, or elsewhere, or not. `takes_back`: the kernel does with what it removed.
+fn is_as_before(refused: Errno, filled: Result<bool, Errno>, takes_back: bool) -> bool {
+    match filled {
+        Ok(in_place) => in_place,
+        // All else is found out before anything is removed.
+        Err(Errno::EXIST) => takes_back || refused != Errno::NOMEM,
+        Err(_) => false,
+    }
+}
+
+/// Whether this kernel puts back what it removed for a mapping that failed: since 6.12.
+fn takes_back() -> bool {
+    static TAKES_BACK: OnceLock<bool> = OnceLock::new();
+    let release = || std::fs::read_to_string("/proc/sys/kernel/osrelease");
+    *TAKES_BACK.get_or_init(|| release().is_ok_and(|release| is_since_6_12(&release)))
+}
+
+fn is_since_6_12(release: &str) -> bool {
+    let mut numbers = release
+        .split(|c: char| !c.is_ascii_digit())
+        .map_while(|number| number.parse::<u32>().ok());
+    matches!((numbers.next(), numbers.next()), (Some(major), Some(minor)) if (major, minor) >= (6, 12))
 }
 
 /// Replaces a view by zeros.
@@ -371,4 +397,43 @@ fn end_process(what: &str, error: Errno) -> ! {
         "wrun: can't map {what} into a sandbox ({error}); ending the process, since its memory could be read by others"
     );
     std::process::abort();
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_may_be_anothers_mapping_is_not_taken_for_our_own() {
+        let cases = [
+            // It was gone, and is filled.
+            (Errno::NOMEM, Ok(true), false, true),
+            // Kernels before 4.17 don't know `MAP_FIXED_NOREPLACE`.
+            (Errno::NOMEM, Ok(false), false, false),
+            // Something is there.
+            (Errno::NOMEM, Err(Errno::EXIST), false, false),
+            (Errno::NOMEM, Err(Errno::EXIST), true, true),
+            (Errno::INVAL, Err(Errno::EXIST), false, true),
+            // It may be gone.
+            (Errno::NOMEM, Err(Errno::NOMEM), true, false),
+        ];
+        for (refused, filled, takes_back, wanted) in cases {
+            let got = is_as_before(refused, filled, takes_back);
+            assert_eq!(got, wanted, "{refused} {filled:?} {takes_back}");
+        }
+    }
+
+    #[test]
+    fn kernels_are_told_apart() {
+        for (release, wanted) in [
+            ("6.12.0", true),
+            ("6.18.44-generic\n", true),
+            ("10.1", true),
+            ("6.11.9", false),
+            ("5.15.167.4-microsoft-standard-WSL2", false),
+            ("", false),
+        ] {
+            assert_eq!(is_since_6_12(release), wanted, "{release}");
+        }
+    }
 }

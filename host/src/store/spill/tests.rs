@@ -162,6 +162,82 @@ fn what_is_brought_back_is_the_same_and_is_charged_as_before() {
     }
 }
 
+/// A view shows all of a value's pages.
+#[test]
+fn what_is_brought_back_shows_nothing_of_what_was_in_its_place() {
+    let store = Store::new(16 * MIB, u64::MAX);
+    for (len, other) in [(2 * MIB + 5, 4 * MIB), (MIB + 5, MIB + 4096)] {
+        let value = store.put(7, len);
+        let made = store.files.make_room(len, || None);
+        assert!(store.tokio.block_on(made).unwrap().is_none());
+        drop(store.put(1, other));
+        let spilled = value.spilled().unwrap();
+        let charge = store.account.charge(Resource::ObjectBytes, len).unwrap();
+        let contents = store.tokio.block_on(spilled.restore(charge)).unwrap();
+        let Contents::File(_, file) = &contents else {
+            panic!("it is large")
+        };
+        let (source, start) = file.source();
+        let source = File::from(source.try_clone_to_owned().unwrap());
+        let mut behind = [1; 4096 - 5];
+        source.read_exact_at(&mut behind, start + len).unwrap();
+        assert_eq!(behind, [0; 4096 - 5]);
+    }
+}
+
+/// Its file is there for who began to read it, though the value is back in memory, and then gone.
+#[test]
+fn a_file_stays_as_long_as_someone_reads_it() {
+    let store = Store::new(MIB, u64::MAX);
+    let value = store.put(7, MIB);
+    drop(store.put(1, MIB));
+    let (reader, other) = (value.spilled().unwrap(), value.spilled().unwrap());
+    let read = || {
+        let piece = store.tokio.block_on(reader.read(1, 100)).unwrap();
+        assert_eq!(piece.bytes(), [7; 100]);
+    };
+    let charge = store.account.charge(Resource::ObjectBytes, MIB).unwrap();
+    drop(store.tokio.block_on(other.restore(charge)).unwrap());
+    read();
+    drop(value);
+    read();
+    assert_eq!((store.used(), store.on_disk()), ((MIB, MIB), 1));
+    drop(reader);
+    store.eventually(|| store.used() == (0, 0) && store.on_disk() == 0);
+}
+
+/// Who comes to read a value while it is being written keeps it in memory.
+#[test]
+fn what_is_read_while_it_is_being_spilled_stays() {
+    const LEN: u64 = 64 * MIB;
+    let store = Store::new(LEN, u64::MAX);
+    let value = store.put(7, LEN);
+    // The writing takes long, but who looks may be late.
+    for _ in 0..20 {
+        let (reader, refused) = std::thread::scope(|scope| {
+            let writer = scope.spawn(|| store.try_put(1, MIB).err());
+            while store.on_disk() == 0 && !writer.is_finished() {
+                std::thread::yield_now();
+            }
+            (value.resident(), writer.join().unwrap())
+        });
+        if let Some(reader) = reader {
+            let refused = refused.expect("nothing else can be spilled");
+            assert!(matches!(refused, Full::Nothing), "{refused}");
+            drop(reader);
+            assert!(value.resident().is_some(), "it is where it was");
+            assert_eq!((store.used(), store.on_disk()), ((LEN, 0), 0));
+            return;
+        }
+        let spilled = value.spilled().unwrap();
+        store.eventually(|| store.used().0 == 0);
+        let charge = store.account.charge(Resource::ObjectBytes, LEN).unwrap();
+        drop(store.tokio.block_on(spilled.restore(charge)).unwrap());
+        store.eventually(|| store.on_disk() == 0);
+    }
+    panic!("nobody came in time");
+}
+
 /// A view or a reader is a holder.
 #[test]
 fn what_is_held_is_not_spilled() {
@@ -171,7 +247,8 @@ fn what_is_held_is_not_spilled() {
     let refused = store.try_put(3, MIB).unwrap_err();
     assert!(matches!(refused, Full::Nothing), "{refused}");
     assert!(a.resident().is_some() && b.resident().is_some());
-    assert_eq!(store.on_disk(), 0);
+    let written = store.account.peak(Resource::SpilledBytes);
+    assert_eq!((store.on_disk(), written), (0, 0), "nothing was tried");
     drop(views);
     let _c = store.put(3, MIB);
     assert_eq!(store.on_disk(), 1);

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use wrun_host::types::CallOptions;
-use wrun_host::{CacheDir, JobOptions, Module, Runtime, RuntimeOptions};
+use wrun_host::{CacheDir, ErrorKind, JobOptions, Module, Runtime, RuntimeOptions, SpillTo};
 use wrun_tests::{guest, submit};
 
 macro_rules! assert_test_exists {
@@ -50,12 +50,20 @@ fn json_callers_give_and_get_arrays() {
 }
 
 fn runtime(pool_size: u32) -> (Runtime, tempfile::TempDir) {
+    runtime_with(pool_size, |_| {})
+}
+
+fn runtime_with(
+    pool_size: u32,
+    change: impl FnOnce(&mut RuntimeOptions),
+) -> (Runtime, tempfile::TempDir) {
     let cache = tempfile::tempdir().unwrap();
     let mut options = RuntimeOptions::default();
     options.cache = CacheDir::At(cache.path().to_owned());
     options.pool_size = pool_size;
     options.slots = f64::from(pool_size.max(2));
     options.memory_limit = 64 << 20;
+    change(&mut options);
     (Runtime::start(options).unwrap(), cache)
 }
 
@@ -181,4 +189,79 @@ fn nothing_is_left_by_what_ends_inside_a_view() {
         job.close().await;
         host.shutdown().await;
     });
+}
+
+/// So do jobs and calls whose time is over, and a job whose program exits.
+#[test]
+fn nothing_is_left_by_timeouts_and_exits_inside_a_view() {
+    // Long enough for all to be inside.
+    const TIME: Duration = Duration::from_secs(3);
+    block_on(async {
+        let (host, _cache) = runtime(POOL);
+        let module = guest_module(&host).await;
+        for calls_end in [false, true] {
+            let mut options = JobOptions::default();
+            let mut call_options = CallOptions::default();
+            *if calls_end {
+                &mut call_options.timeout
+            } else {
+                &mut options.timeout
+            } = Some(TIME);
+            let job = host.open(&module, options).unwrap();
+            let mut calls = Vec::new();
+            for _ in 0..POOL {
+                let call = job.call_json("linger", Vec::new(), call_options.clone());
+                calls.push(call.await.unwrap());
+            }
+            all_viewing(&host).await;
+            for call in calls {
+                let error = call.json().await.unwrap_err();
+                assert_eq!(error.kind, ErrorKind::Timeout, "{error}");
+            }
+            assert_clean(&host).await;
+            job.close().await;
+        }
+        let mut options = JobOptions::default();
+        options.args = vec!["exit_among_views".to_owned()];
+        let end = host.submit(&module, options).unwrap().wait().await;
+        assert_eq!((end.exit_code, end.error), (0, None));
+        assert_clean(&host).await;
+        host.shutdown().await;
+    });
+}
+
+/// A store that is too small for what is made beside the views.
+#[test]
+fn views_last_while_the_store_spills_and_is_used_again() {
+    block_on(async {
+        let dir = tempfile::tempdir().unwrap();
+        let (host, _cache) = runtime_with(POOL, |options| {
+            options.object_store_memory = 20 << 20;
+            options.spill = SpillTo::Dir(dir.path().to_owned());
+        });
+        let module = guest_module(&host).await;
+        let mut options = JobOptions::default();
+        options.args = vec!["outlive_all_else".to_owned()];
+        let end = host.submit(&module, options).unwrap().wait().await;
+        assert_eq!((end.exit_code, end.error), (0, None));
+        assert!(end.stats.spilled_bytes_peak > 1 << 20, "{:?}", end.stats);
+        host.shutdown().await;
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    });
+}
+
+/// As many as the kernel's limit of mappings leaves.
+#[test]
+fn beyond_their_number_in_a_process_guests_copy() {
+    let mappings = std::fs::read_to_string("/proc/sys/vm/max_map_count").unwrap();
+    let most = mappings.trim().parse::<u64>().unwrap() / 24;
+    if most > 1 << 16 {
+        println!("skipped: {most} views are too many to try");
+        return;
+    }
+    let run = submit(guest::VIEWS)
+        .option("--task", "crowd")
+        .option("--args", format!("[{}]", most / 256 + 1))
+        .run();
+    assert_eq!(run.lines(), [most.to_string()], "{}", run.stderr);
 }

@@ -43,6 +43,10 @@ pub const CASES: &[Case] = &[
         run: outlives_its_ref,
     },
     Case {
+        name: "outlive_all_else",
+        run: outlive_all_else,
+    },
+    Case {
         name: "in_an_actor",
         run: in_an_actor,
     },
@@ -53,6 +57,10 @@ pub const CASES: &[Case] = &[
     Case {
         name: "results_and_streams",
         run: results_and_streams,
+    },
+    Case {
+        name: "exit_among_views",
+        run: exit_among_views,
     },
 ];
 
@@ -272,6 +280,86 @@ fn outlives_its_ref() -> wrun::Result<()> {
     Ok(())
 }
 
+/// Views objects that nothing else refers to, and looks at them all the time, while it makes others, more than it keeps.
+#[wrun::task]
+fn watch(number: u64, rounds: u64) -> wrun::Result<()> {
+    const LEN: usize = MIB / 8 + 5;
+    let is = |view: &View<u64>, fill: u64| view.len() == LEN && view.iter().all(|n| *n == fill);
+    let (mut watched, mut others) = (Vec::new(), Vec::new());
+    for round in 0..rounds {
+        let fill = (number << 32) + round + 1;
+        let object = wrun::put_plain(&vec![fill; LEN]);
+        if round % 8 == 0 {
+            watched.push((object.view()?, fill));
+            continue;
+        }
+        others.push((object, fill));
+        if others.len() > 6 {
+            // Back from the disk, perhaps.
+            let at = usize::try_from(round * 7 % 6).expect("small");
+            let (other, fill) = others.swap_remove(at);
+            let view = other.view()?;
+            drop(other);
+            ensure!(is(&view, fill), "one of the others in round {round}");
+        }
+        for (view, fill) in &watched {
+            ensure!(
+                view.is_mapped() == maps() && is(view, *fill),
+                "round {round}"
+            );
+        }
+    }
+    Ok(())
+}
+
+fn outlive_all_else() -> wrun::Result<()> {
+    let watches: Vec<_> = (1..4).map(|number| watch::remote(number, 40)).collect();
+    wrun::get(&watches).map(drop)
+}
+
+/// Views an object often.
+#[wrun::actor]
+struct Crowd {
+    views: Vec<View<u64>>,
+}
+
+#[wrun::actor]
+impl Crowd {
+    fn new(data: Vec<ObjectRef<View<u64>>>, count: usize) -> wrun::Result<Self> {
+        let views = (0..count).map(|_| data[0].window(0..8192));
+        Ok(Self {
+            views: views.collect::<wrun::Result<_>>()?,
+        })
+    }
+
+    /// How many are no copies; all show what they should.
+    fn mapped(&self) -> wrun::Result<usize> {
+        let right = |view: &View<u64>| (view[0], view[8191], view.len()) == (0, 8191, 8192);
+        ensure!(self.views.iter().all(right), "what they show");
+        Ok(self.views.iter().filter(|view| view.is_mapped()).count())
+    }
+}
+
+/// Lets many actors have as many views as a sandbox may: how many there are then. When the actors are gone there may be
+/// others.
+#[wrun::task]
+fn crowd(actors: usize) -> wrun::Result<usize> {
+    let data = wrun::put_plain(&numbers(MIB / 8));
+    let each = || Crowd::remote(vec![data.clone()], 256);
+    let crowds: Vec<_> = (0..actors).map(|_| each()).collect();
+    let mut mapped = 0;
+    for crowd in &crowds {
+        mapped += crowd.mapped().get()?;
+    }
+    ensure!(!data.view()?.is_mapped(), "one more");
+    for crowd in &crowds {
+        crowd.kill()?;
+    }
+    drop(crowds);
+    cases::eventually("there is room again", || Ok(data.view()?.is_mapped()))?;
+    Ok(mapped)
+}
+
 #[wrun::actor]
 struct Keeper {
     view: View<u64>,
@@ -392,6 +480,20 @@ impl Secretive {
     fn reveal(&self) -> u64 {
         self.secrets.0[0] - self.secrets.1[0]
     }
+}
+
+/// Ends the job while it and others are inside views.
+fn exit_among_views() -> wrun::Result<()> {
+    let others: Vec<_> = (0..3).map(|_| Secretive::remote()).collect();
+    for other in &others {
+        ensure!(other.reveal().get()? == 0, "it has its view");
+    }
+    let (own, view) = secrets()?;
+    ensure!(own[8] == view[8], "its own");
+    #[cfg(target_arch = "wasm32")]
+    std::process::exit(0);
+    #[cfg(not(target_arch = "wasm32"))]
+    Ok(())
 }
 
 #[cfg(test)]

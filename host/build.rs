@@ -58,6 +58,7 @@ fn build(root: &Path) -> Result<(), String> {
         "guest-sdk/macros/src",
         "host/benches/guest",
         "host/benches/bare-guest",
+        "host/src/cli/bench/sum.rs",
     ] {
         println!("cargo::rerun-if-changed={}", root.join(input).display());
     }

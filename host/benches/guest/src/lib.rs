@@ -15,6 +15,8 @@ mod graphs;
 mod held;
 mod objects;
 mod peers;
+#[path = "../../../src/cli/bench/sum.rs"]
+mod sum;
 mod tasks;
 mod views;
 

@@ -36,7 +36,7 @@ pub(crate) fn put_large(bytes: usize) -> Result<Vec<u64>> {
 
 #[wrun::task]
 fn sum(numbers: View<f64>) -> f64 {
-    views::sum(&numbers)
+    crate::sum::sum(&numbers)
 }
 
 /// Passes one large array of numbers to two tasks that add it up: the time of that.

@@ -4,7 +4,7 @@ use std::time::Instant;
 
 use wrun::prelude::*;
 
-use crate::nanos;
+use crate::{nanos, sum::sum};
 
 /// What one task saw, in nanoseconds.
 type Times = (u64, u64, u64, u64);
@@ -23,24 +23,6 @@ pub(crate) fn total(count: usize) -> f64 {
     let (cycles, rest) = (count / CYCLE, count % CYCLE);
     let sum = 21 * cycles + rest * rest.saturating_sub(1) / 2;
     f64::from(u32::try_from(sum).unwrap_or(u32::MAX))
-}
-
-/// As fast as one thread adds numbers up: eight sums side by side.
-pub(crate) fn sum(numbers: &[f64]) -> f64 {
-    let (chunks, rest) = numbers.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for [a, b, c, d, e, f, g, h] in chunks {
-        // By constant places, so that the compiler keeps all eight in registers.
-        sums[0] += a;
-        sums[1] += b;
-        sums[2] += c;
-        sums[3] += d;
-        sums[4] += e;
-        sums[5] += f;
-        sums[6] += g;
-        sums[7] += h;
-    }
-    sums.iter().sum::<f64>() + rest.iter().sum::<f64>()
 }
 
 /// Gets a view, reads it twice, drops it. The ref comes inside a list, so that the view is made here.

@@ -20,6 +20,7 @@ mod memory;
 mod process;
 mod report;
 mod sample;
+mod sum;
 mod table;
 mod views;
 

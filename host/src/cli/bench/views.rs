@@ -6,6 +6,7 @@ use super::{
     RowError,
     lab::{Lab, timed},
     sample::{Sample, count},
+    sum::sum,
 };
 
 /// Numbers of 8 bytes: a GiB.
@@ -36,22 +37,4 @@ fn native() -> Duration {
     };
     black_box(both());
     timed(|| black_box(both())).1
-}
-
-/// As the guest does it.
-fn sum(numbers: &[f64]) -> f64 {
-    let (chunks, rest) = numbers.as_chunks::<8>();
-    let mut sums = [0.0; 8];
-    for [a, b, c, d, e, f, g, h] in chunks {
-        // By constant places, so that the compiler keeps all eight in registers.
-        sums[0] += a;
-        sums[1] += b;
-        sums[2] += c;
-        sums[3] += d;
-        sums[4] += e;
-        sums[5] += f;
-        sums[6] += g;
-        sums[7] += h;
-    }
-    sums.iter().sum::<f64>() + rest.iter().sum::<f64>()
 }

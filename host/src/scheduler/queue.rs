@@ -205,23 +205,18 @@ impl<T> Items<T> {
 impl<T: Execute> Items<T> {
     /// Queues an item, in the worker's own deque if there is a worker; gives it back if closed.
     pub(super) fn push(&self, item: T, worker: Option<usize>) -> Result<(), T> {
-        match (item.slots(), worker) {
-            (SLOT, Some(worker)) => {
-                let own = self.owned[worker].deque.lock();
-                if own.closed {
-                    return Err(item);
-                }
-                own.items.push(item);
-                Ok(())
-            }
-            (SLOT, None) => self.push_shared(item, &self.inbox_len, |shared| &mut shared.inbox),
-            (0, _) => self.push_shared(item, &self.free_len, |shared| &mut shared.free),
+        match item.slots() {
+            SLOT => self.push_whole([item], worker).map_err(|[item]| item),
+            0 => self.push_shared(item, &self.free_len, |shared| &mut shared.free),
             _ => self.push_shared(item, &self.odd_len, |shared| &mut shared.odd),
         }
     }
 
     /// Queues items of one slot, as [`push`](Self::push); gives them back if closed.
-    pub(super) fn push_whole(&self, items: Vec<T>, worker: Option<usize>) -> Result<(), Vec<T>> {
+    pub(super) fn push_whole<I>(&self, items: I, worker: Option<usize>) -> Result<(), I>
+    where
+        I: IntoIterator<Item = T>,
+    {
         if let Some(worker) = worker {
             let own = self.owned[worker].deque.lock();
             if own.closed {

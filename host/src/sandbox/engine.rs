@@ -299,6 +299,7 @@ impl<S: HostServices> Sandboxes<S> {
     #[must_use]
     pub fn info(&self) -> EngineInfo {
         let shared = &self.0;
+        let large_pool_off = shared.large_off();
         EngineInfo {
             strategy: if shared.pool.is_some() {
                 Strategy::Pool
@@ -307,13 +308,12 @@ impl<S: HostServices> Sandboxes<S> {
             },
             why: shared.why.clone(),
             pool_size: shared.slots(Pool::Rewritten),
-            large_pool_size: if shared.large_off().is_none() {
-                shared.slots(Pool::Scanned)
-            } else {
-                0
+            large_pool_size: match &large_pool_off {
+                None => shared.slots(Pool::Scanned),
+                Some(_) => 0,
             },
             large_from: shared.options.large_from,
-            large_pool_off: shared.large_off(),
+            large_pool_off,
             max_sandboxes: shared.options.max_sandboxes,
             max_module_size: shared.options.max_module_size,
             cache: shared.cache.path().map(|path| path.display().to_string()),

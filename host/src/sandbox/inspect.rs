@@ -503,13 +503,13 @@ impl Scan {
         Ok(())
     }
 
-    /// The index of an exported function, and that of its type.
+    /// Whether the host can reach its memory.
     pub(super) fn has_exported_memory(&self) -> bool {
         let memory = |export: &ExportInfo| export.name == "memory" && export.ty == "memory";
         self.exports.iter().any(memory)
     }
 
-    /// The index and type of an exported function.
+    /// The index of an exported function, and that of its type.
     pub(super) fn exported_function(&self, name: &str) -> Option<(u32, u32)> {
         let index = *self.exported.get(name)?;
         let ty = self.functions.get(usize::try_from(index).ok()?)?;

@@ -67,10 +67,10 @@ pub(super) struct State<S> {
 }
 
 impl<S> Drop for State<S> {
-    /// Before the instance is dropped: its slot goes back as it came.
+    /// Before the instance is dropped: its slot goes back as it came. Views first: their pages need no putting back.
     fn drop(&mut self) {
         self.views.clear();
-        if let Some(reset) = self.reset.take() {
+        if let Some(reset) = &self.reset {
             reset.run(self.limits.memory());
         }
     }

@@ -27,7 +27,6 @@
 use std::{
     ffi::c_void,
     fs::File,
-    io::Write as _,
     sync::{Arc, OnceLock},
 };
 
@@ -37,6 +36,8 @@ use rustix::{
     mm::{Advice, MapFlags, ProtFlags, madvise, mmap_anonymous, munmap},
     param::page_size,
 };
+
+use super::views::{end_process, pointer};
 
 /// So many bytes are rewritten at most; the pages of what is left are dropped.
 const REWRITTEN: usize = 2 << 20;
@@ -254,21 +255,13 @@ fn address(at: u64) -> usize {
     usize::try_from(at).expect("an address of this process")
 }
 
-fn pointer(address: usize) -> *mut c_void {
-    std::ptr::with_exposed_provenance_mut(address)
-}
-
 /// Has the kernel drop these pages, which are then as they were mapped: the module's data, or zeros.
 fn drop_pages(at: usize, end: usize) {
     // No safe way: it changes memory.
     // SAFETY: a part of the same memory as in `Reset::run`; Wasmtime gives pages back in the same way.
     let dropped = unsafe { madvise(pointer(at), end - at, Advice::LinuxDontNeed) };
     if let Err(error) = dropped {
-        let _ = writeln!(
-            std::io::stderr(),
-            "wrun: can't put a sandbox's memory back ({error}); ending the process, since its memory could be read by others"
-        );
-        std::process::abort();
+        end_process("can't put a sandbox's memory back", error);
     }
 }
 

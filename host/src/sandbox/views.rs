@@ -315,7 +315,7 @@ impl Drop for View {
 const ACCESS: ProtFlags = ProtFlags::READ.union(ProtFlags::WRITE);
 const FLAGS: MapFlags = MapFlags::PRIVATE.union(MapFlags::NORESERVE);
 
-fn pointer(address: usize) -> *mut c_void {
+pub(super) fn pointer(address: usize) -> *mut c_void {
     std::ptr::with_exposed_provenance_mut(address)
 }
 
@@ -349,7 +349,8 @@ fn map_file(address: usize, len: usize, file: &MemFile, offset: u64) -> bool {
     };
     let filled = filled.map(|at| at.addr() == address);
     if !is_as_before(refused, filled, takes_back()) {
-        end_process("an object's pages", filled.err().unwrap_or(refused));
+        let error = filled.err().unwrap_or(refused);
+        end_process("can't map an object's pages into a sandbox", error);
     }
     false
 }
@@ -386,15 +387,15 @@ fn map_zeros(address: usize, len: usize) {
     // reference into it, as there.
     let zeros = unsafe { mmap_anonymous(pointer(address), len, ACCESS, FLAGS | MapFlags::FIXED) };
     if let Err(error) = zeros {
-        end_process("zeros", error);
+        end_process("can't map zeros into a sandbox", error);
     }
 }
 
 /// The next guest in the slot would see what it must not.
-fn end_process(what: &str, error: Errno) -> ! {
+pub(super) fn end_process(problem: &str, error: Errno) -> ! {
     let _ = writeln!(
         std::io::stderr(),
-        "wrun: can't map {what} into a sandbox ({error}); ending the process, since its memory could be read by others"
+        "wrun: {problem} ({error}); ending the process, since its memory could be read by others"
     );
     std::process::abort();
 }

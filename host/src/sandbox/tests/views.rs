@@ -37,11 +37,16 @@ fn plants(route: u8, view: bool) -> Value {
 /// A task that scans (all of its memory, grown to the limit, and its table) or plants (in memory, in the table, in a view
 /// of argument 1 that begins beyond what the pool rewrites) and then takes the route.
 fn spy(name: &str) -> String {
+    spy_of(name, 1, 1_000)
+}
+
+/// The same with so many pages at the start and elements in its table.
+fn spy_of(name: &str, pages: u32, elements: u32) -> String {
     guest_with(
         "(drop (call $arg_read (i32.const 0) (i32.const 1) (i32.const 0) (i32.const 3)))
         (if (i32.load8_u (i32.const 0)) (then (call $plant)) (else (call $scan)))",
         &format!(
-            r#"(table $t 1000 1000 funcref)
+            r#"(table $t {elements} {elements} funcref)
             (elem declare func $emit)
             (global (export "{name}") i32 (i32.const 0))
             (func $scan (local $p i32) (local $n i32)
@@ -61,7 +66,7 @@ fn spy(name: &str) -> String {
                     (if (i32.eqz (ref.is_null (table.get $t (local.get $p)))) (then
                         (local.set $n (i32.add (local.get $n) (i32.const 1)))))
                     (br_if $next (i32.lt_u
-                        (local.tee $p (i32.add (local.get $p) (i32.const 1))) (i32.const 1000))))
+                        (local.tee $p (i32.add (local.get $p) (i32.const 1))) (i32.const {elements}))))
                 (call $emit (local.get $n))
                 (call $emit (memory.size)))
             (func $plant (local $v i32) (local $route i32) (local $view i32)
@@ -69,7 +74,7 @@ fn spy(name: &str) -> String {
                 (local.set $view (i32.load8_u (i32.const 2)))
                 (drop (memory.grow (i32.const 48)))
                 (memory.fill (i32.const 8) (i32.const {BYTE}) (i32.const 3211256))
-                (table.fill $t (i32.const 0) (ref.func $emit) (i32.const 1000))
+                (table.fill $t (i32.const 0) (ref.func $emit) (i32.const {elements}))
                 (if (local.get $view) (then
                     (local.set $v (i32.wrap_i64 (call $arg_view (i32.const 1) (i64.const 0) (i32.const {LEN}))))
                     (if (i32.ne (i32.load8_u (i32.add (local.get $v) (i32.const {last}))) (i32.const {BYTE})) (then
@@ -84,6 +89,10 @@ fn spy(name: &str) -> String {
                 (call $emit (local.get $v)))"#,
             last = LEN - 1,
         ),
+    )
+    .replace(
+        "(memory (export \"memory\") 1)",
+        &format!("(memory (export \"memory\") {pages})"),
     )
 }
 
@@ -157,14 +166,31 @@ async fn assert_nothing_left(bench: &Bench, module: &Module<TestServices>) {
 async fn nothing_of_a_view_stays_in_a_slot_by_any_route() {
     let bench = Bench::new();
     let (one, other) = (bench.module(&spy("one")), bench.module(&spy("other")));
+    by_any_route(&bench, &one, &other).await;
+}
+
+/// Modules that start with much memory have a pool of their own, where only written pages are put back.
+#[tokio::test]
+async fn nothing_of_a_view_stays_in_a_slot_for_large_modules_by_any_route() {
+    let bench = Bench::new();
+    let large = |name| bench.module(&spy_of(name, 17, 500));
+    let (one, other) = (large("one"), large("other"));
+    let sandbox = bench.sandbox(&one).await.unwrap();
+    let scanned = format!("{sandbox:?}").contains("Scanned");
+    assert_eq!(scanned, crate::sandbox::reset::check().is_ok());
+    drop(sandbox);
+    by_any_route(&bench, &one, &other).await;
+}
+
+async fn by_any_route(bench: &Bench, one: &Module<TestServices>, other: &Module<TestServices>) {
     for route in [RETURN, TRAP, EXIT, LOOP, SLEEP, HOST_PANIC] {
-        let object = file(&bench, LEN);
-        plant(&bench, &one, route, Some(&object)).await;
-        assert_nothing_left(&bench, &one).await;
-        plant(&bench, &one, route, Some(&object)).await;
+        let object = file(bench, LEN);
+        plant(bench, one, route, Some(&object)).await;
+        assert_nothing_left(bench, one).await;
+        plant(bench, one, route, Some(&object)).await;
         // The object goes before its views.
         drop(object);
-        assert_nothing_left(&bench, &other).await;
+        assert_nothing_left(bench, other).await;
         bench.assert_clean();
     }
 }

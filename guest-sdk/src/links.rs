@@ -2,8 +2,8 @@
 //!
 //! While a value is encoded, each ref in it adds its handle to a list and writes its position there ([`outgoing`],
 //! [`record`]); while one is decoded, positions are looked up in the list that came with the bytes ([`incoming`],
-//! [`resolve`]). The lists live in the thread for the time of one value, and come into it with the first ref: outside, refs can't be serialized, since a
-//! handle means nothing elsewhere. Knows nothing of formats.
+//! [`resolve`]), which is fetched when the first ref is met. The lists live in the thread for the time of one value:
+//! outside, refs can't be serialized, since a handle means nothing elsewhere. Knows nothing of formats.
 
 use std::cell::RefCell;
 

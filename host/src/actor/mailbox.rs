@@ -244,6 +244,11 @@ impl<C> Mailbox<C> {
         Poll::Pending
     }
 
+    /// Has the actor's fiber look again, as if something had come.
+    pub fn wake(&self) {
+        self.reader.wake();
+    }
+
     /// Whether a call could run now.
     #[must_use]
     pub fn has_ready(&self) -> bool {

@@ -38,6 +38,8 @@ counters! {
     running,
     /// Actors alive.
     actors,
+    /// Actors that have no instance until they are called again.
+    hibernating,
     /// Sandboxes made.
     sandboxes,
     /// Sandboxes made outside the pool.

@@ -11,19 +11,23 @@ use std::{
         Arc, Weak,
         atomic::{AtomicBool, AtomicU32, Ordering},
     },
+    task::Poll,
 };
 
+use futures_util::FutureExt as _;
 use parking_lot::Mutex;
 use wrun_abi::StopMode;
 
 use super::{
     call::{Call, Kind},
+    idle::Idle,
     run,
     services::CallServices,
     state::JobState,
 };
 use crate::{
     actor::{Mailbox, Next},
+    job::Counter,
     sandbox::{CallEnd, Sandbox},
     scheduler::Turn,
     store::Resource,
@@ -40,6 +44,7 @@ pub(crate) struct ActorCell {
     /// The name that it is registered under.
     pub(crate) name: Option<String>,
     pub(crate) mailbox: Mailbox<Arc<Call>>,
+    pub(crate) idle: Idle,
     max_pending: Option<u32>,
     /// Lives left after this one.
     restarts: AtomicU32,
@@ -92,6 +97,7 @@ impl ActorCell {
             job: Arc::downgrade(job),
             name: options.name.clone(),
             mailbox: Mailbox::default(),
+            idle: Idle::default(),
             max_pending: options.max_pending_calls,
             restarts: AtomicU32::new(options.max_restarts.unwrap_or(0)),
             killed: AtomicBool::new(false),
@@ -397,7 +403,7 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
         call.tell(CallState::Finished, None);
     }
     loop {
-        match next(actor, &mut sandbox).await {
+        match next(call, actor, &mut sandbox).await {
             Next::End => return LifeEnd::Drained,
             Next::Call(method) => {
                 // Who killed it and then calls it is not served by this life any more.
@@ -416,12 +422,51 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
     }
 }
 
-/// The next call; the actor's slots are given back while there is none.
-async fn next(actor: &Arc<ActorCell>, sandbox: &mut Sandbox<CallServices>) -> Next<Arc<Call>> {
+/// The next call; the actor's slots are given back while there is none, and after a while its instance.
+async fn next(
+    call: &Arc<Call>,
+    actor: &Arc<ActorCell>,
+    sandbox: &mut Sandbox<CallServices>,
+) -> Next<Arc<Call>> {
     let poll = || std::future::poll_fn(|cx| actor.mailbox.poll_next(cx));
-    match futures_util::future::FutureExt::now_or_never(poll()) {
+    if let Some(next) = poll().now_or_never() {
+        return next;
+    }
+    let node = &call.job().node;
+    if actor.idle.begin() {
+        node.living.idle.add(actor, node);
+    }
+    let next_or_asked = std::future::poll_fn(|cx| match actor.mailbox.poll_next(cx) {
+        Poll::Pending if actor.idle.is_asked() => Poll::Ready(None),
+        next => next.map(Some),
+    });
+    let next = sandbox.services_mut().turn().idle(next_or_asked).await;
+    let next = match next {
         Some(next) => next,
-        None => sandbox.services_mut().turn().idle(poll()).await,
+        None => {
+            let hibernates = sandbox.hibernate();
+            let _one = hibernates.then(|| Hibernating::count(call));
+            sandbox.services_mut().turn().idle(poll()).await
+        }
+    };
+    actor.idle.end();
+    next
+}
+
+/// Counts an actor among its job's hibernating ones while it exists.
+struct Hibernating<'a>(&'a Counter);
+
+impl<'a> Hibernating<'a> {
+    fn count(call: &'a Call) -> Self {
+        let counter = &call.job().counters.hibernating;
+        counter.add();
+        Self(counter)
+    }
+}
+
+impl Drop for Hibernating<'_> {
+    fn drop(&mut self) {
+        self.0.sub();
     }
 }
 

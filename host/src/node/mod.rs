@@ -13,6 +13,7 @@ mod call;
 mod cancel;
 mod client;
 mod faults;
+mod idle;
 mod record;
 mod run;
 mod runtime;

@@ -78,6 +78,9 @@ pub struct RuntimeOptions {
     pub max_queued_bytes: u64,
     /// Where compiled code is kept. Default: the user's cache directory.
     pub cache: CacheDir,
+    /// An actor that got no call for so long gives up its instance, and goes on from the same state with the next call
+    /// (it takes up to twice as long until it is noticed). `None`: never. Default: one second.
+    pub hibernate_after: Option<Duration>,
     /// Failures made on purpose, for tests.
     pub faults: Faults,
 }
@@ -98,6 +101,7 @@ impl Default for RuntimeOptions {
             max_queued_calls: 1_000_000,
             max_queued_bytes: 256 << 20,
             cache: CacheDir::User,
+            hibernate_after: Some(Duration::from_secs(1)),
             faults: Faults::default(),
         }
     }
@@ -266,6 +270,7 @@ impl Runtime {
             files,
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
+            hibernate_after: options.hibernate_after,
             living: Living::default(),
         });
         Ok(Self {

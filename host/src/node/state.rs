@@ -7,7 +7,7 @@ use std::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
     },
-    time::Instant,
+    time::{Duration, Instant},
 };
 
 use parking_lot::Mutex;
@@ -17,6 +17,7 @@ use super::{
     actor::{ActorCell, ActorHandle},
     call::{Call, Kind},
     faults::Faults,
+    idle::IdleActors,
     run::QueuedCall,
     services::CallServices,
 };
@@ -44,6 +45,7 @@ pub(crate) struct NodeState {
     pub(crate) files: MemFiles,
     pub(crate) tokio: tokio::runtime::Handle,
     pub(crate) faults: Faults,
+    pub(crate) hibernate_after: Option<Duration>,
     pub(crate) living: Living,
 }
 
@@ -56,6 +58,7 @@ pub(crate) struct Living {
     orders: AtomicU64,
     /// Detached actors by their names: found from every job, and kept.
     detached: Mutex<HashMap<String, Arc<ActorHandle>>>,
+    pub(crate) idle: IdleActors,
 }
 
 impl NodeState {
@@ -95,7 +98,7 @@ impl NodeState {
     }
 
     /// Cancels all jobs and waits, for a while, until they have ended.
-    pub(crate) fn stop_jobs(&self, patience: std::time::Duration) {
+    pub(crate) fn stop_jobs(&self, patience: Duration) {
         let reason = || TaskError::new(ErrorKind::Cancelled, "the runtime is shut down");
         let jobs: Vec<_> = self
             .living
@@ -109,7 +112,7 @@ impl NodeState {
         }
         let deadline = clock::now() + patience;
         while jobs.iter().any(|job| job.end.borrow().is_none()) && clock::now() < deadline {
-            std::thread::sleep(std::time::Duration::from_millis(1));
+            std::thread::sleep(Duration::from_millis(1));
         }
     }
 }
@@ -419,7 +422,7 @@ impl JobState {
         }
         // A call has ended a moment before its fiber is gone with the last it held.
         while self.queue.stats().fibers > own_fibers {
-            tokio::time::sleep(std::time::Duration::from_micros(100)).await;
+            tokio::time::sleep(Duration::from_micros(100)).await;
         }
         drop(std::mem::take(&mut *self.detached.lock()));
         self.names.lock().clear();
@@ -453,6 +456,7 @@ impl JobState {
             queued: self.account.used(Resource::QueuedCalls),
             running: counters.running.get(),
             actors: counters.actors.get(),
+            actors_hibernating: counters.hibernating.get(),
             sandboxes: counters.sandboxes.get(),
             sandboxes_outside_pool: counters.outside_pool.get(),
             object_bytes: self.account.used(Resource::ObjectBytes),

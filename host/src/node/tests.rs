@@ -1,3 +1,5 @@
+use std::time::Duration;
+
 use super::*;
 use crate::{
     CacheDir, JobOptions,
@@ -109,6 +111,53 @@ async fn an_actor_is_called_from_the_host_in_order() {
     assert_eq!(dead.kind, ErrorKind::ActorDied);
     job.close().await;
     drop((job, counter, two, five));
+    assert_eq!(runtime.held(), []);
+}
+
+#[tokio::test]
+async fn an_actor_that_is_not_called_hibernates_and_goes_on() {
+    let cache = CacheDir::At(std::env::temp_dir().join("wrun-tests-cache"));
+    let runtime = Runtime::start(RuntimeOptions {
+        slots: 1.0,
+        workers: 2,
+        pool_size: 8,
+        cache,
+        hibernate_after: Some(Duration::from_millis(5)),
+        ..RuntimeOptions::default()
+    })
+    .expect("starts");
+    let module = load(&runtime, BY_HAND).await;
+    let job = runtime
+        .open(&module, JobOptions::default())
+        .expect("opened");
+    let mut actors = Vec::new();
+    for _ in 0..100 {
+        let made = job.actor("Counter", (), CallOptions::default()).await;
+        actors.push(made.expect("made"));
+    }
+    for round in 1..4 {
+        for actor in &actors {
+            let sum = actor.call("add", (1,)).await.expect("called");
+            assert_eq!(sum.get::<u8>().await.expect("a sum"), round);
+        }
+        let all = async {
+            while job.stats().actors_hibernating < 100 {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let all = tokio::time::timeout(Duration::from_secs(20), all).await;
+        assert!(all.is_ok(), "{:?}", job.stats());
+        assert_eq!(job.stats().actors, 100);
+    }
+    for actor in actors.drain(..50) {
+        actor.kill();
+        let dead = actor.call("add", (1,)).await.expect("taken");
+        let dead = dead.get::<u8>().await.expect_err("dead");
+        assert_eq!(dead.kind, ErrorKind::ActorDied);
+    }
+    job.close().await;
+    assert_eq!(job.stats().actors_hibernating, 0);
+    drop((job, actors));
     assert_eq!(runtime.held(), []);
 }
 

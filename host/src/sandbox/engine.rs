@@ -26,6 +26,7 @@ use wasmtime::{
 use super::{
     CacheDir, HostServices, LoadError, Module,
     cache::Cache,
+    entry,
     fault::MAX_FRAMES,
     hostcall,
     instance::State,
@@ -384,6 +385,14 @@ pub(super) struct Permit<S: HostServices> {
     _charge: Charge,
 }
 
+impl<S: HostServices> Module<S> {
+    /// The pool that its next sandbox can come from, when so many live.
+    fn free_slot(&self, live: u64) -> Option<Pool> {
+        let pool = self.0.pooled.as_ref()?.pool;
+        (pool.of(live) < u64::from(self.0.shared.slots(pool))).then_some(pool)
+    }
+}
+
 impl<S: HostServices> Permit<S> {
     /// Takes a slot of the pool if the module fits there and there is one.
     pub(super) fn take(module: Module<S>, account: &Account) -> Result<Self, TaskError> {
@@ -395,11 +404,8 @@ impl<S: HostServices> Permit<S> {
             )
         })?;
         let limit = shared.options.max_sandboxes;
-        let pool = module.0.pooled.as_ref().map(|pooled| pooled.pool);
-        let slots = pool.map_or(0, |pool| u64::from(shared.slots(pool)));
-        let free = |live: u64| pool.filter(|pool| pool.of(live) < slots);
         let one_more = |live: u64| {
-            let one = 1 + free(live).map_or(0, Pool::one);
+            let one = 1 + module.free_slot(live).map_or(0, Pool::one);
             (live % IN_POOL < limit).then_some(live + one)
         };
         let live = &shared.counts.live;
@@ -412,7 +418,7 @@ impl<S: HostServices> Permit<S> {
                 ),
             )
         })?;
-        let pool = free(before);
+        let pool = module.free_slot(before);
         if pool.is_none() {
             shared.counts.outside.fetch_add(1, Ordering::Relaxed);
         }
@@ -425,17 +431,45 @@ impl<S: HostServices> Permit<S> {
 
     /// What the sandbox's memory is to be put back to before it is dropped, if that is not left to Wasmtime.
     pub(super) fn image(&self) -> Option<Arc<Image>> {
-        self.pool?;
-        self.module.0.pooled.as_ref()?.image.clone()
+        match self.pool? {
+            Pool::Rewritten => None,
+            Pool::Scanned => self.module.0.image.clone(),
+        }
     }
 
     /// The pool had no slot in spite of the permit; its owner goes outside.
     pub(super) fn leave_pool(&mut self) {
-        if let Some(pool) = self.pool.take() {
+        if self.give_slot() {
+            self.count_outside();
+        }
+    }
+
+    /// Gives the slot back, if it has one: its owner has no instance for a while.
+    pub(super) fn give_slot(&mut self) -> bool {
+        let pool = self.pool.take();
+        if let Some(pool) = pool {
             let counts = &self.module.0.shared.counts;
             counts.live.fetch_sub(pool.one(), Ordering::AcqRel);
-            counts.outside.fetch_add(1, Ordering::Relaxed);
         }
+        pool.is_some()
+    }
+
+    /// Takes a slot again, if there is one; else its owner goes outside.
+    pub(super) fn take_slot(&mut self) {
+        debug_assert!(self.pool.is_none(), "it gave its slot back");
+        let shared = &self.module.0.shared;
+        let one_more = |live| self.module.free_slot(live).map(|pool| live + pool.one());
+        let live = &shared.counts.live;
+        let before = live.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_more);
+        self.pool = before.ok().and_then(|live| self.module.free_slot(live));
+        if self.pool.is_none() {
+            self.count_outside();
+        }
+    }
+
+    fn count_outside(&self) {
+        let counts = &self.module.0.shared.counts;
+        counts.outside.fetch_add(1, Ordering::Relaxed);
     }
 
     /// The module as it is loaded where the sandbox is.
@@ -512,6 +546,7 @@ fn fingerprint(engine: &Engine) -> String {
     use std::hash::Hash as _;
     let mut hasher = Fingerprint(blake3::Hasher::new());
     engine.precompile_compatibility_hash().hash(&mut hasher);
+    entry::VERSION.hash(&mut hasher);
     hasher.0.finalize().to_hex()[..16].to_owned()
 }
 

@@ -1,10 +1,12 @@
-//! Entries: what a fresh sandbox runs, `_initialize` and the call in one.
+//! What each module gets before it is compiled: entries, and exports of what an instance can be made again from.
 //!
-//! Calling into a guest twice costs a fiber, a look-up and a trap guard twice. So each module whose manifest names
-//! functions gets, before it is compiled, one more export for each of them: a function that calls `_initialize` and then
-//! leaves its frame to the named one, so that backtraces show what they showed before.
-
-use std::borrow::Cow;
+//! An entry is what a fresh sandbox runs, `_initialize` and the call in one: calling into a guest twice costs a fiber, a
+//! look-up and a trap guard twice. So each module whose manifest names functions gets one more export for each of them: a
+//! function that calls `_initialize` and then leaves its frame to the named one, so that backtraces show what they showed
+//! before.
+//!
+//! A module whose instances can hibernate ([`hibernate::globals`]) exports its memory and its mutable globals to the host,
+//! under names of the host's own.
 
 use wasm_encoder::{
     CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction, Module,
@@ -13,68 +15,92 @@ use wasm_encoder::{
 use wasmparser::{Parser, Payload};
 
 use super::{
-    LoadProblem,
+    LoadProblem, hibernate,
     inspect::{INITIALIZE, Scan},
 };
 
-/// The entries of one module.
+/// Part of each cached file's name: to be changed with what is added to modules.
+pub(super) const VERSION: u32 = 2;
+
+/// What is added to one module.
 #[derive(Debug)]
 pub(super) struct Entries {
-    /// What comes before a function's own name in the name of its entry; no other export begins so.
+    /// What the names of all that is added begin with; no other export begins so.
     prefix: String,
-    initialize: u32,
-    ty: u32,
+    /// The indices of `_initialize` and of its type.
+    initialize: Option<(u32, u32)>,
     /// How many functions the module had.
     functions: u32,
 }
 
 impl Entries {
-    /// The entries that a module needs; none when it has no `_initialize`, or is a plain command.
+    /// What is added to a module: nothing to a plain command.
     pub(super) fn of(scan: &Scan) -> Option<Self> {
         if scan.is_command() {
             return None;
         }
-        let (initialize, ty) = scan.exported_function(INITIALIZE)?;
-        let mut prefix = "wrun.entry.".to_owned();
+        let mut prefix = "wrun.added.".to_owned();
         while scan.export_names().any(|name| name.starts_with(&prefix)) {
             prefix.push('.');
         }
         Some(Self {
             prefix,
-            initialize,
-            ty,
+            initialize: scan.exported_function(INITIALIZE),
             functions: scan.function_count(),
         })
     }
 
-    /// The entry of the function that is exported under this name.
+    /// The entry of the function that is exported under this name: itself, if the module has no `_initialize`.
     pub(super) fn name(&self, export: &str) -> String {
-        format!("{}{export}", self.prefix)
+        match self.initialize {
+            Some(_) => format!("{}entry.{export}", self.prefix),
+            None => export.to_owned(),
+        }
     }
 
-    /// The module with an entry for each of these exports.
+    /// The name under which the host reaches the memory of a module whose instances can hibernate.
+    pub(super) fn memory(&self) -> String {
+        format!("{}memory", self.prefix)
+    }
+
+    /// The same for a mutable global: its `n`th.
+    pub(super) fn global(&self, n: usize) -> String {
+        format!("{}global.{n}", self.prefix)
+    }
+
+    /// The module with an entry for each of these exports, and what its instances need to hibernate.
     ///
     /// # Errors
     /// When the module can't be read again, which was valid before.
-    pub(super) fn add<'a>(
+    pub(super) fn add(
         &self,
-        wasm: &'a [u8],
+        wasm: &[u8],
         exports: &[Box<str>],
         scan: &Scan,
-    ) -> Result<Cow<'a, [u8]>, LoadProblem> {
-        let targets: Vec<_> = exports
-            .iter()
-            .filter_map(|name| Some((self.name(name), scan.exported_function(name)?.0)))
-            .collect();
-        if targets.is_empty() {
-            return Ok(wasm.into());
-        }
-        let module = self.rewrite(wasm, &targets);
+    ) -> Result<Vec<u8>, LoadProblem> {
+        let entry = |name: &str| {
+            let ((initialize, ty), (target, _)) =
+                self.initialize.zip(scan.exported_function(name))?;
+            let name = self.name(name);
+            Some(Entry {
+                name,
+                ty,
+                code: code(initialize, target),
+            })
+        };
+        let entries: Vec<_> = exports.iter().filter_map(|name| entry(name)).collect();
+        let module =
+            hibernate::globals(wasm).and_then(|globals| self.rewrite(wasm, &entries, globals));
         let module = module.map_err(|e| LoadProblem::Compile(format!("{e:#}")))?;
-        Ok(module.finish().into())
+        Ok(module.finish())
     }
 
-    fn rewrite(&self, wasm: &[u8], targets: &[(String, u32)]) -> wasmparser::Result<Module> {
+    fn rewrite(
+        &self,
+        wasm: &[u8],
+        entries: &[Entry],
+        globals: Option<Vec<u32>>,
+    ) -> wasmparser::Result<Module> {
         let (mut module, mut code, mut bodies) = (Module::new(), CodeSection::new(), 0);
         for payload in Parser::new(0).parse_all(wasm) {
             match &payload? {
@@ -83,8 +109,8 @@ impl Entries {
                     for ty in reader.clone() {
                         section.function(ty?);
                     }
-                    for _ in targets {
-                        section.function(self.ty);
+                    for entry in entries {
+                        section.function(entry.ty);
                     }
                     module.section(&section);
                 }
@@ -94,8 +120,14 @@ impl Entries {
                         let export = export?;
                         section.export(export.name, export.kind.into(), export.index);
                     }
-                    for (index, (name, _)) in (self.functions..).zip(targets) {
-                        section.export(name, ExportKind::Func, index);
+                    for (index, entry) in (self.functions..).zip(entries) {
+                        section.export(&entry.name, ExportKind::Func, index);
+                    }
+                    if let Some(globals) = &globals {
+                        section.export(&self.memory(), ExportKind::Memory, 0);
+                        for (n, index) in globals.iter().enumerate() {
+                            section.export(&self.global(n), ExportKind::Global, *index);
+                        }
                     }
                     module.section(&section);
                 }
@@ -103,8 +135,8 @@ impl Entries {
                 Payload::CodeSectionEntry(body) => {
                     code.raw(&wasm[body.range()]);
                     if code.len() == bodies {
-                        for (_, target) in targets {
-                            code.function(&self.entry(*target));
+                        for entry in entries {
+                            code.function(&entry.code);
                         }
                         module.section(&code);
                     }
@@ -119,13 +151,20 @@ impl Entries {
         }
         Ok(module)
     }
+}
 
-    fn entry(&self, target: u32) -> Function {
-        let mut function = Function::new([]);
-        function
-            .instruction(&Instruction::Call(self.initialize))
-            .instruction(&Instruction::ReturnCall(target))
-            .instruction(&Instruction::End);
-        function
-    }
+/// A function that is added.
+struct Entry {
+    name: String,
+    ty: u32,
+    code: Function,
+}
+
+fn code(initialize: u32, target: u32) -> Function {
+    let mut function = Function::new([]);
+    function
+        .instruction(&Instruction::Call(initialize))
+        .instruction(&Instruction::ReturnCall(target))
+        .instruction(&Instruction::End);
+    function
 }

@@ -15,6 +15,7 @@ use super::{
     engine::Permit,
     fault::{Exit, explain},
     handles::HandleTable,
+    hibernate::Saved,
     hostcall::error::LastError,
     limits::MemoryLimits,
     module::Loaded,
@@ -122,12 +123,27 @@ impl Call {
 /// A running instance of a module.
 pub struct Sandbox<S: HostServices> {
     // Dropped in this order: the instance first, then its place.
-    store: Store<State<S>>,
-    instance: wasmtime::Instance,
+    /// Always there, but inside functions that change what it is.
+    body: Option<Body<S>>,
     /// `_initialize` has not run: it is part of the first call.
     fresh: bool,
     dead: bool,
     permit: Permit<S>,
+}
+
+/// What holds of [`Sandbox::body`].
+const BODY: &str =
+    "a sandbox has a body whenever its functions are left, and only a hibernating one is woken";
+
+enum Body<S: HostServices> {
+    /// It can run.
+    Awake {
+        store: Store<State<S>>,
+        /// Nothing while it is made again.
+        instance: Option<wasmtime::Instance>,
+    },
+    /// It has to be made again before it can run.
+    Hibernating(Box<(State<S>, Saved)>),
 }
 
 impl<S: HostServices> fmt::Debug for Sandbox<S> {
@@ -174,22 +190,33 @@ async fn make<S: HostServices>(
             Err(e) => return Err(start_failed(store, e).await),
         }
     };
-    let memory = permit.loaded()?.memory;
-    let memory = memory.and_then(|export| instance.get_module_export(&mut store, &export));
-    let memory = memory.and_then(wasmtime::Extern::into_memory);
-    store.data_mut().memory = memory;
-    if let (Some(image), Some(memory)) = (permit.image(), memory) {
-        // No code of the module has run.
-        let base = memory.data_ptr(&store).expose_provenance();
-        store.data_mut().reset = Some(Reset::new(image, base));
-    }
+    find_memory(&mut store, &instance, &permit)?;
     Ok(Sandbox {
-        store,
-        instance,
+        body: Some(Body::Awake {
+            store,
+            instance: Some(instance),
+        }),
         fresh: true,
         dead: false,
         permit,
     })
+}
+
+/// What the host has to know of the memory of an instance in which no code has run.
+fn find_memory<S: HostServices>(
+    store: &mut Store<State<S>>,
+    instance: &wasmtime::Instance,
+    permit: &Permit<S>,
+) -> Result<(), TaskError> {
+    let memory = permit.loaded()?.memory;
+    let memory = memory.and_then(|export| instance.get_module_export(&mut *store, &export));
+    let memory = memory.and_then(wasmtime::Extern::into_memory);
+    store.data_mut().memory = memory;
+    if let (Some(image), Some(memory)) = (permit.image(), memory) {
+        let base = memory.data_ptr(&*store).expose_provenance();
+        store.data_mut().reset = Some(Reset::new(image, base));
+    }
+    Ok(())
 }
 
 /// All that a sandbox needs before its instance is made. Nothing here waits, so that none of it is part of the future.
@@ -351,47 +378,44 @@ impl<S: HostServices> Sandbox<S> {
     /// The results of a streaming call come through [`HostServices::yield_item`]. Dropping the future ends the call at
     /// once and leaves a dead sandbox.
     pub async fn call(&mut self, function: &FunctionInfo, frame: CallFrame) -> CallEnd {
-        let export = self.permit.loaded().map(|loaded| {
-            let exports = if self.fresh {
-                &loaded.entries
-            } else {
-                &loaded.exports
-            };
-            exports.get(function.export).copied()
-        });
-        let error = match export {
-            Ok(Some(export)) => return self.run(export, frame).await,
-            Ok(None) => TaskError::new(
-                ErrorKind::NotFound,
-                format!("`{}` is not in this module", function.name),
-            ),
-            Err(error) => error,
-        };
-        CallEnd {
-            outcome: Err(error),
-            exit_code: None,
-            dead: self.dead,
+        match self.export(function).await {
+            Ok(export) => self.run(export, frame).await,
+            Err(error) => CallEnd {
+                outcome: Err(error),
+                exit_code: None,
+                dead: self.dead,
+            },
         }
     }
 
-    async fn run(&mut self, export: ModuleExport, frame: CallFrame) -> CallEnd {
+    /// What to call for a function, in an instance that is there.
+    async fn export(&mut self, function: &FunctionInfo) -> Result<ModuleExport, TaskError> {
         if self.dead {
-            let error = TaskError::new(
+            return Err(TaskError::new(
                 ErrorKind::ActorDied,
                 "the sandbox is dead: an earlier call trapped, exited or was dropped",
-            );
-            return CallEnd {
-                outcome: Err(error),
-                exit_code: None,
-                dead: true,
-            };
+            ));
         }
+        if self.is_hibernating() {
+            // Seldom, so it need not make every call's future larger.
+            Box::pin(self.wake()).await?;
+        }
+        let loaded = self.permit.loaded()?;
+        let exports = match self.fresh {
+            true => &loaded.entries,
+            false => &loaded.exports,
+        };
+        exports.get(function.export).copied().ok_or_else(|| {
+            let message = format!("`{}` is not in this module", function.name);
+            TaskError::new(ErrorKind::NotFound, message)
+        })
+    }
+
+    async fn run(&mut self, export: ModuleExport, frame: CallFrame) -> CallEnd {
         self.dead = true;
         self.fresh = false;
-        self.store.set_epoch_deadline(1);
-        self.store.data_mut().begin(frame);
-        let result = self.invoke(export).await;
-        let state = self.store.data_mut();
+        let result = self.invoke(export, frame).await;
+        let state = self.state_mut();
         let end = state.finish(result);
         state.output.end_lines();
         state.output.flush().await;
@@ -399,34 +423,161 @@ impl<S: HostServices> Sandbox<S> {
         end
     }
 
-    async fn invoke(&mut self, export: ModuleExport) -> wasmtime::Result<()> {
-        let function = self
-            .instance
-            .get_module_export(&mut self.store, &export)
+    async fn invoke(&mut self, export: ModuleExport, frame: CallFrame) -> wasmtime::Result<()> {
+        let Some(Body::Awake {
+            store,
+            instance: Some(instance),
+        }) = &mut self.body
+        else {
+            return Err(wasmtime::Error::msg("there is no instance (a host bug)"));
+        };
+        store.set_epoch_deadline(1);
+        store.data_mut().begin(frame);
+        let function = instance
+            .get_module_export(&mut *store, &export)
             .and_then(wasmtime::Extern::into_func);
         let function =
             function.ok_or_else(|| wasmtime::Error::msg("the export is not a function"))?;
         function
-            .typed::<(), ()>(&self.store)?
-            .call_async(&mut self.store, ())
+            .typed::<(), ()>(&*store)?
+            .call_async(&mut *store, ())
             .await
+    }
+
+    /// Gives up its instance and keeps what the next call needs to go on as if nothing had been; `false` when that can't
+    /// be done, and nothing has changed. Its memory stays charged.
+    ///
+    /// See `hibernate.rs` for what can.
+    pub fn hibernate(&mut self) -> bool {
+        let Some(saved) = self.save() else {
+            return false;
+        };
+        if let Some(Body::Awake { mut store, .. }) = self.body.take() {
+            let state = store.data_mut();
+            // Before the instance is dropped, as in `State::drop`.
+            if let Some(reset) = state.reset.take() {
+                reset.run(state.limits.memory());
+            }
+            state.limits.keep();
+            state.memory = None;
+            let state = store.into_data();
+            self.permit.give_slot();
+            self.body = Some(Body::Hibernating(Box::new((state, saved))));
+        }
+        true
+    }
+
+    fn save(&mut self) -> Option<Saved> {
+        if self.dead || self.fresh {
+            return None;
+        }
+        let globals = self.permit.loaded().ok()?.globals.as_ref()?;
+        let image = self.permit.module.0.image.as_ref()?;
+        let Some(Body::Awake {
+            store,
+            instance: Some(instance),
+        }) = &mut self.body
+        else {
+            return None;
+        };
+        let memory = store.data().memory?;
+        let known = store.data().views.is_empty();
+        known.then(|| Saved::of(store, instance, memory, globals, image))?
+    }
+
+    /// Makes its instance again.
+    ///
+    /// # Errors
+    /// Why that can't be done. It is dead then, as when this is dropped half-way.
+    async fn wake(&mut self) -> Result<(), TaskError> {
+        self.dead = true;
+        let failed = |e: wasmtime::Error| {
+            let message = format!("the sandbox hibernated and could not be made again: {e:#}");
+            TaskError::new(ErrorKind::System, message)
+        };
+        self.permit.take_slot();
+        self.permit.loaded()?;
+        let Some(Body::Hibernating(hibernating)) = self.body.take() else {
+            unreachable!("{BODY}");
+        };
+        let (state, saved) = *hibernating;
+        self.put(state)?;
+        loop {
+            let Some(Body::Awake { store, instance }) = &mut self.body else {
+                unreachable!("{BODY}");
+            };
+            let loaded = self.permit.loaded()?;
+            match loaded.pre.instantiate_async(&mut *store).await {
+                Ok(made) => {
+                    find_memory(store, &made, &self.permit)?;
+                    let globals = loaded.globals.as_deref().unwrap_or_default();
+                    if let Some(memory) = store.data().memory {
+                        let restored = saved.restore(&mut *store, &made, memory, globals);
+                        restored.await.map_err(failed)?;
+                    }
+                    *instance = Some(made);
+                    self.dead = false;
+                    return Ok(());
+                }
+                Err(e)
+                    if self.permit.pool.is_some()
+                        && e.is::<wasmtime::PoolConcurrencyLimitError>() =>
+                {
+                    self.permit.leave_pool();
+                    self.permit.loaded()?;
+                    if let Some(Body::Awake { store, .. }) = self.body.take() {
+                        self.put(store.into_data())?;
+                    }
+                }
+                Err(e) => return Err(failed(e)),
+            }
+        }
+    }
+
+    /// Puts its data into a new store, for an instance that is made next.
+    fn put(&mut self, mut state: State<S>) -> Result<(), TaskError> {
+        state.views.set_pooled(self.permit.pool.is_some());
+        let store = new_store(self.permit.loaded()?, state);
+        self.body = Some(Body::Awake {
+            store,
+            instance: None,
+        });
+        Ok(())
+    }
+
+    fn is_hibernating(&self) -> bool {
+        matches!(self.body, Some(Body::Hibernating(_)))
+    }
+
+    fn state(&self) -> &State<S> {
+        match self.body.as_ref().expect(BODY) {
+            Body::Awake { store, .. } => store.data(),
+            Body::Hibernating(hibernating) => &hibernating.0,
+        }
+    }
+
+    fn state_mut(&mut self) -> &mut State<S> {
+        match self.body.as_mut().expect(BODY) {
+            Body::Awake { store, .. } => store.data_mut(),
+            Body::Hibernating(hibernating) => &mut hibernating.0,
+        }
     }
 
     /// The services it was made with.
     #[must_use]
     pub fn services(&self) -> &S {
-        &self.store.data().services
+        &self.state().services
     }
 
     /// The services it was made with.
     pub fn services_mut(&mut self) -> &mut S {
-        &mut self.store.data_mut().services
+        &mut self.state_mut().services
     }
 
     /// Bytes of its memories and tables now.
     #[must_use]
     pub fn memory_bytes(&self) -> u64 {
-        self.store.data().limits.bytes()
+        self.state().limits.bytes()
     }
 
     /// Whether it came from the pool.
@@ -444,7 +595,7 @@ impl<S: HostServices> Sandbox<S> {
     /// Has the kernel move its memory to disk, if it is a large one's and there is swap.
     #[cfg(test)]
     pub(super) fn page_out(&self) {
-        let state = self.store.data();
+        let state = self.state();
         if let Some(reset) = &state.reset {
             reset.page_out(state.limits.memory());
         }

@@ -17,6 +17,8 @@ const TABLE_ELEMENT_BYTES: u64 = 8;
 pub(super) struct MemoryLimits {
     limit: u64,
     charge: Charge,
+    /// Part of the charge that no memory or table has at present.
+    spare: u64,
     /// The last growth that was allowed, given back if it fails all the same.
     last: u64,
     /// The linear memory is at most as large.
@@ -65,6 +67,7 @@ impl MemoryLimits {
         Ok(Self {
             limit,
             charge,
+            spare: 0,
             last: 0,
             memory: 0,
             refused: None,
@@ -79,6 +82,12 @@ impl MemoryLimits {
     /// How large the linear memory is; more if it once could not grow as it was allowed to.
     pub(super) fn memory(&self) -> usize {
         self.memory
+    }
+
+    /// The memories and tables are gone for a while. What they had stays charged, so that it can be had again.
+    pub(super) fn keep(&mut self) {
+        self.spare = self.charge.amount();
+        self.memory = 0;
     }
 
     /// Forgets earlier refusals: a new call begins.
@@ -99,6 +108,8 @@ impl MemoryLimits {
     fn grow(&mut self, current: usize, desired: usize, element: u64) -> bool {
         let bytes = |n: usize| u64::try_from(n).unwrap_or(u64::MAX).saturating_mul(element);
         let more = bytes(desired).saturating_sub(bytes(current));
+        let kept = more.min(self.spare);
+        let more = more - kept;
         let wanted = self.bytes().saturating_add(more);
         let refusal = if wanted > self.limit {
             Refusal {
@@ -113,6 +124,7 @@ impl MemoryLimits {
                 over: Some(over),
             }
         } else {
+            self.spare -= kept;
             self.last = more;
             return true;
         };

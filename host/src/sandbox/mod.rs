@@ -16,6 +16,7 @@ mod engine;
 mod entry;
 mod fault;
 mod handles;
+mod hibernate;
 mod hostcall;
 mod inspect;
 mod instance;

@@ -3,7 +3,7 @@
 //! [`Module`] is a cheap clone of one `Inner`. Modules with the same bytes share it while any of them lives, so that the
 //! pool finds its slots warm. All look-ups by name happen when a module is loaded; making a sandbox uses indices.
 
-use std::{fmt, sync::Arc};
+use std::{borrow::Cow, fmt, sync::Arc};
 
 use wasmtime::{InstancePre, ModuleExport};
 
@@ -26,14 +26,14 @@ pub(super) struct Loaded<S: HostServices> {
     pub(super) exports: Vec<ModuleExport>,
     /// The same for a sandbox in which nothing has run yet.
     pub(super) entries: Vec<ModuleExport>,
+    /// The mutable globals of a module whose instances can hibernate.
+    pub(super) globals: Option<Vec<ModuleExport>>,
 }
 
 /// A module loaded into a pool.
 pub(super) struct Pooled<S: HostServices> {
     pub(super) pool: Pool,
     pub(super) loaded: Loaded<S>,
-    /// What its memories start with, if that is for us to put back.
-    pub(super) image: Option<Arc<Image>>,
 }
 
 pub(super) struct Inner<S: HostServices> {
@@ -44,6 +44,8 @@ pub(super) struct Inner<S: HostServices> {
     is_command: bool,
     /// Bytes of memory and tables that each sandbox starts with.
     pub(super) initial_bytes: u64,
+    /// What its memory starts with, if that is known beforehand.
+    pub(super) image: Option<Arc<Image>>,
     entries: Option<Entries>,
     /// `None` when there is no pool, or the module doesn't fit into its slots.
     pub(super) pooled: Option<Pooled<S>>,
@@ -173,17 +175,12 @@ fn build<S: HostServices>(
     let failed = |e: wasmtime::Error| LoadProblem::Compile(format!("{e:#}"));
     let key = format!("{}-{}", hash.to_hex(), shared.fingerprint);
     let cached = shared.cache.read(&key);
-    let pool = pool_for(shared, scan, wasm);
+    let image = scan.image(wasm).map(Arc::new);
+    let pool = pool_for(shared, scan, image.is_some());
     let entries = Entries::of(scan);
     let place = |artifact: &Artifact| {
         let from = |host| load(host, artifact, &manifest, entries.as_ref());
-        let pooled = pool.as_ref().map(|(host, pool, image)| {
-            Ok(Pooled {
-                pool: *pool,
-                loaded: from(host)?,
-                image: image.clone(),
-            })
-        });
+        let pooled = pool.map(|(host, pool)| from(host).map(|loaded| Pooled { pool, loaded }));
         place(pooled, || from(&shared.on_demand))
     };
     let from_cache = cached.as_ref().and_then(|artifact| place(artifact).ok());
@@ -191,8 +188,8 @@ fn build<S: HostServices>(
         Some(placed) => placed,
         None => {
             let wasm = match &entries {
-                Some(entries) => entries.add(wasm, manifest.exports(), scan)?,
-                None => wasm.into(),
+                Some(entries) => entries.add(wasm, manifest.exports(), scan)?.into(),
+                None => Cow::Borrowed(wasm),
             };
             let artifact = Artifact::compile(&shared.on_demand.engine, &wasm).map_err(failed)?;
             shared.cache.write(&key, &artifact);
@@ -208,6 +205,7 @@ fn build<S: HostServices>(
             .memory
             .map_or(0, |memory| memory.initial)
             .saturating_add(scan.table_bytes),
+        image,
         manifest,
         entries,
         pooled,
@@ -217,27 +215,25 @@ fn build<S: HostServices>(
 
 type Placed<S> = (Option<Pooled<S>>, Lazy<Loaded<S>>);
 
-type PoolOf<'a, S> = (&'a Host<S>, Pool, Option<Arc<Image>>);
-
-/// The pool that a module's sandboxes come from, with what is to be known to put them back.
+/// The pool that a module's sandboxes come from.
 fn pool_for<'a, S: HostServices>(
     shared: &'a Shared<S>,
     scan: &Scan,
-    wasm: &[u8],
-) -> Option<PoolOf<'a, S>> {
+    has_image: bool,
+) -> Option<(&'a Host<S>, Pool)> {
     let memory = scan.memory.as_ref();
     if memory.is_some_and(|memory| memory.initial > shared.options.large_from)
         && scan.table_most <= LARGE_TABLE_ELEMENTS as u64
         && scan.has_exported_memory()
-        && let Some(image) = scan.image(wasm)
+        && has_image
         && let Some(host) = shared.large()
     {
-        return Some((host, Pool::Scanned, Some(Arc::new(image))));
+        return Some((host, Pool::Scanned));
     }
     // A slot's table can't grow past the slot, so a module whose table may runs outside the pool.
     let fits = scan.table_most <= TABLE_ELEMENTS as u64;
     let host = shared.pool.as_ref().filter(|_| fits)?;
-    Some((host, Pool::Rewritten, None))
+    Some((host, Pool::Rewritten))
 }
 
 /// Loaded into the pool's engine, or into the other one when there is no pool or the module doesn't fit into a slot.
@@ -266,6 +262,11 @@ fn load<S: HostServices>(
     let names = manifest.exports().iter();
     let exports = names.clone().map(|name| export(name));
     let exports = exports.collect::<wasmtime::Result<Vec<_>>>()?;
+    let globals = entries.and_then(|entries| {
+        module.get_export_index(&entries.memory())?;
+        let global = |n| module.get_export_index(&entries.global(n));
+        Some((0..).map_while(global).collect())
+    });
     let entries = match entries {
         None => exports.clone(),
         Some(entries) => names
@@ -281,6 +282,7 @@ fn load<S: HostServices>(
         memory,
         exports,
         entries,
+        globals,
         pre,
         module,
     })

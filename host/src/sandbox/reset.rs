@@ -60,7 +60,7 @@ impl Image {
     }
 
     /// Writes what the memory starts with from `at` on.
-    fn write(&self, at: usize, into: &mut [u8]) {
+    pub(super) fn write(&self, at: usize, into: &mut [u8]) {
         into.fill(0);
         let end = at + into.len();
         let first = self

@@ -182,6 +182,11 @@ impl Views {
         self.pooled = pooled;
     }
 
+    /// Whether no region was added to the memory so far.
+    pub(super) fn is_empty(&self) -> bool {
+        self.live.is_empty() && self.free.is_empty()
+    }
+
     /// Whether one more can be mapped here.
     pub(super) fn has_room(&self) -> bool {
         self.pooled

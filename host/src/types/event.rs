@@ -99,6 +99,9 @@ pub struct JobStats {
     pub running: u64,
     /// Actors alive now.
     pub actors: u64,
+    /// Of these, hibernating: not called for a while, and without an instance until they are.
+    #[serde(default)]
+    pub actors_hibernating: u64,
     /// Sandboxes made.
     pub sandboxes: u64,
     /// Of these, made outside the pool.

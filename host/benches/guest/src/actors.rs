@@ -1,6 +1,6 @@
 //! One caller and one actor.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use wrun::prelude::*;
 
@@ -56,3 +56,28 @@ pub(crate) fn one_at_a_time(count: usize) -> Result<Vec<u64>> {
     );
     Ok(vec![time])
 }
+
+/// Actors that were not called for a while, so that they hibernate: one call of each, one at a time. The middle time, the
+/// longest but a hundredth, and the same of the next calls.
+pub(crate) fn woken(count: usize) -> Result<Vec<u64>> {
+    let actors: Vec<_> = (0..count).map(|_| Counter::remote()).collect();
+    let first: Vec<_> = actors.iter().map(|actor| actor.add(1)).collect();
+    wrun::get(&first)?;
+    std::thread::sleep(IDLE);
+    let mut numbers = Vec::new();
+    for expected in [2, 3] {
+        let mut times = Vec::with_capacity(count);
+        for actor in &actors {
+            let start = Instant::now();
+            let value = actor.add(1).get()?;
+            times.push(nanos(start));
+            wrun::ensure!(value == expected, "{value} is not {expected}");
+        }
+        times.sort_unstable();
+        numbers.extend([times[count / 2], times[count * 99 / 100]]);
+    }
+    Ok(numbers)
+}
+
+/// More than it takes until an actor hibernates.
+const IDLE: Duration = Duration::from_millis(2_500);

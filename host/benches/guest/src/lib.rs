@@ -36,6 +36,7 @@ const CASES: &[(&str, Case)] = &[
     ("wait-loop", tasks::wait_loop),
     ("actor-pipelined", actors::pipelined),
     ("actor-one-at-a-time", actors::one_at_a_time),
+    ("actor-woken", actors::woken),
     ("put-get", objects::put_and_get),
     ("put-large", objects::put_large),
     ("share-large", objects::share_large),

@@ -192,6 +192,24 @@ pub(in crate::cli) const MEASURES: &[Measure] = &[
         run: library::actor_one_at_a_time,
     },
     Measure {
+        name: "actor-woken",
+        lines: &[
+            Line {
+                name: "actor-woken-p50",
+                what: "a call of an actor that hibernates, from a guest",
+                unit: Microseconds,
+                goal: None,
+            },
+            Line {
+                name: "actor-woken-p99",
+                what: "the same",
+                unit: Microseconds,
+                goal: None,
+            },
+        ],
+        run: library::actor_woken,
+    },
+    Measure {
         name: "put-get",
         lines: &[line(
             "put-get",

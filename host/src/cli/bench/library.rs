@@ -17,6 +17,7 @@ const TASKS: usize = 100_000;
 const ONE_BY_ONE: usize = 20_000;
 const ONE_BY_ONE_HOST: usize = 5_000;
 /// Calls of an actor.
+const IDLE_ACTORS: usize = 500;
 const CALLS: usize = 100_000;
 /// Values put and got.
 const VALUES: usize = 100_000;
@@ -103,6 +104,13 @@ pub(super) fn actor_one_at_a_time(lab: &Lab) -> Samples {
     Ok(vec![
         lab.case("actor-one-at-a-time", CALLS)?.rate(CALLS, 0)?,
     ])
+}
+
+/// Calls of actors that hibernate: p50 and p99.
+pub(super) fn actor_woken(lab: &Lab) -> Samples {
+    let case = lab.case("actor-woken", IDLE_ACTORS)?;
+    let micros = |at| Ok(Sample::of(case.time(at)?.as_secs_f64() * 1e6));
+    [micros(0), micros(1)].into_iter().collect()
 }
 
 /// Values of 8 bytes put and got: two operations each.

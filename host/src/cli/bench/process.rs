@@ -1,7 +1,7 @@
 //! Rows about a whole process: this executable's `submit`, timed from its start to its end, or held while its memory is
 //! looked at.
 
-use std::{path::Path, process::Stdio};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use super::{
     RowError,
@@ -20,8 +20,12 @@ const CACHED: usize = 10;
 const FIRST: usize = 3;
 /// Tasks in the queue.
 const QUEUED: usize = 100_000;
-/// Tasks that are suspended, and actors that live: fewer than the pool has slots.
-const LIVING: usize = 800;
+/// Tasks that are suspended: fewer than the pool has slots.
+const SUSPENDED: usize = 800;
+/// Actors: more than the pool has slots, which they leave again when they hibernate.
+const ACTORS: usize = 4_000;
+/// Time for all of them to hibernate, which begins a second after their last call.
+const IDLE: Duration = Duration::from_secs(4);
 
 /// A module that was compiled before; its first run is the warm-up's.
 pub(super) fn submit_cached(lab: &Lab) -> Samples {
@@ -76,26 +80,41 @@ pub(super) fn idle(lab: &Lab) -> Samples {
 
 /// A task in the queue, in bytes.
 pub(super) fn queued(lab: &Lab) -> Samples {
-    grown(lab, &["--num-cpus", "1"], "queued", QUEUED, 1.0)
+    grown(
+        lab,
+        &["--num-cpus", "1"],
+        "queued",
+        QUEUED,
+        1.0,
+        Duration::ZERO,
+    )
 }
 
 /// A task that waits for another, in KiB.
 pub(super) fn suspended(lab: &Lab) -> Samples {
-    grown(lab, &[], "suspended", LIVING, 1024.0)
+    grown(lab, &[], "suspended", SUSPENDED, 1024.0, Duration::ZERO)
 }
 
-/// An actor between its calls, in KiB.
+/// An actor that was not called for a while, in KiB.
 pub(super) fn actors(lab: &Lab) -> Samples {
-    grown(lab, &[], "actors", LIVING, 1024.0)
+    grown(lab, &[], "actors", ACTORS, 1024.0, IDLE)
 }
 
-/// What the host holds for each of `size` things that a case makes between its two points.
-fn grown(lab: &Lab, options: &[&str], case: &str, size: usize, unit: f64) -> Samples {
+/// What the host holds for each of `size` things that a case makes between its two points, a while after the second.
+fn grown(
+    lab: &Lab,
+    options: &[&str],
+    case: &str,
+    size: usize,
+    unit: f64,
+    pause: Duration,
+) -> Samples {
     let mut process = start(lab, options, &[case, &size.to_string()])?;
     process.reaches("before")?;
     let before = memory::Held::by(process.id())?;
     process.go_on()?;
     process.reaches("after")?;
+    std::thread::sleep(pause);
     let after = memory::Held::by(process.id())?;
     let each = (after.host() - before.host()) / count(size);
     Ok(vec![Sample::of(each / unit)])

@@ -3,6 +3,7 @@
 #![allow(clippy::too_many_lines, reason = "tables of cases are long")]
 
 mod handles;
+mod hibernate;
 mod hostcalls;
 mod lifecycle;
 mod limits;

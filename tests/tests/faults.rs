@@ -8,8 +8,9 @@
 
 use std::fs;
 use std::future::Future;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use wrun_host::types::{CallOptions, EventKind, FOREVER};
@@ -66,6 +67,7 @@ struct Alone {
 fn alone() -> Alone {
     static LOCK: Mutex<()> = Mutex::new(());
     let _guard = LOCK.lock().unwrap_or_else(PoisonError::into_inner);
+    compilers();
     let tokio = tokio::runtime::Builder::new_current_thread()
         .enable_all()
         .build()
@@ -142,11 +144,40 @@ async fn nothing_is_held(runtime: &Runtime) {
     }
 }
 
+/// The threads in this process that have a name of a runtime's.
+fn named() -> Vec<PathBuf> {
+    let tasks = fs::read_dir("/proc/self/task").unwrap();
+    let tasks = tasks.filter_map(|task| Some(task.ok()?.path()));
+    let ours = |task: &PathBuf| {
+        fs::read_to_string(task.join("comm")).is_ok_and(|name| name.starts_with("wrun-"))
+    };
+    tasks.filter(ours).collect()
+}
+
+/// The compiler's threads, which stay for the next module and are called as the one that first compiled something.
+fn compilers() -> &'static [PathBuf] {
+    static COMPILERS: OnceLock<Vec<PathBuf>> = OnceLock::new();
+    COMPILERS.get_or_init(|| {
+        let mut options = RuntimeOptions::default();
+        options.cache = CacheDir::Off;
+        let runtime = Runtime::start(options).unwrap();
+        let tokio = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .unwrap();
+        tokio.block_on(async {
+            load(&runtime).await;
+            runtime.shutdown().await;
+        });
+        // The runtime's own end within this.
+        std::thread::sleep(Duration::from_millis(500));
+        named()
+    })
+}
+
 /// How many threads a runtime has in this process now.
 fn threads() -> usize {
-    let tasks = fs::read_dir("/proc/self/task").unwrap();
-    let names = tasks.filter_map(|task| fs::read_to_string(task.ok()?.path().join("comm")).ok());
-    names.filter(|name| name.starts_with("wrun-")).count()
+    let ours = |task: &PathBuf| !compilers().contains(task);
+    named().into_iter().filter(ours).count()
 }
 
 /// Waits until no thread of a runtime is left.

@@ -19,8 +19,10 @@ pub struct Context {
     pub name: String,
     /// The actor's id, in a constructor or method.
     pub actor: Option<String>,
-    /// Which attempt this is; 0 is the first.
+    /// Which attempt of this call this is; 0 is the first.
     pub attempt: u32,
+    /// How often the whole job was begun before: more than 0 after a server was restarted under it.
+    pub job_attempt: u32,
     /// The node's id.
     pub node: String,
     /// How many slots there are.

@@ -34,7 +34,7 @@ pub mod types;
 pub use job::{JobOptions, TaskRecord};
 pub use node::{
     Fault, Faults, Job, JobEnd, Module, NodeInfo, Pending, Runtime, RuntimeOptions, SpillTo,
-    StartError, SubmitError,
+    StartError, SubmitError, Tenant, TenantOptions,
 };
 pub use sandbox::{CacheDir, LoadError, ModuleInfo, inspect};
 pub use types::{DirGrant, ErrorKind, Event, JobStats, LogLine, TaskError};

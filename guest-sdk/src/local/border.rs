@@ -375,6 +375,7 @@ pub(crate) fn context() -> Vec<u8> {
         "slot": frame.slot(),
         "worker": frame.slot().unwrap_or(0),
         "pid": call.map_or(1, |call| call.number),
+        "job_attempt": 0,
         "restarted": frame.actor.as_ref().is_some_and(|actor| actor.restarts() > 0),
     });
     context.to_string().into_bytes()

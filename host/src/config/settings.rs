@@ -135,6 +135,7 @@ impl JobSettings {
             stdin: self.stdin,
             logs: true,
             events: self.events,
+            ..JobOptions::default()
         })
     }
 }

@@ -161,7 +161,7 @@ impl Job {
         let calls = submit::check(state, vec![spec])?;
         let mut charges = Vec::new();
         for (of, n) in submit::needs(&calls) {
-            charges.push(Room::new(&state.account, &state.node.tenant, of, n).await?);
+            charges.push(Room::new(&state.account, &state.tenant.queue, of, n).await?);
         }
         Ok(Pending {
             results: submit::start_all(state, calls, &origin, charges)?,

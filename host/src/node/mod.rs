@@ -20,12 +20,14 @@ mod runtime;
 mod services;
 mod state;
 mod submit;
+mod tenant;
 mod tick;
 
 pub use client::{Actor, Job, Pending};
 pub use faults::{Fault, Faults};
 pub use runtime::{Module, NodeInfo, Runtime, RuntimeOptions, SpillTo, StartError, SubmitError};
 pub use state::JobEnd;
+pub use tenant::{Tenant, TenantOptions};
 
 #[cfg(test)]
 mod tests;

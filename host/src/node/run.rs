@@ -161,6 +161,8 @@ pub(crate) async fn sandbox(
         }
     }
     let job = call.job();
+    // Calls that are too short to be interrupted count too.
+    job.stop_over_cpu_limit();
     let services = CallServices::new(call.clone(), turn);
     let sandbox = job
         .module

@@ -1,11 +1,15 @@
 //! The runtime: options, start, load, submit, shutdown.
 
-use std::{num::NonZeroUsize, path::PathBuf, sync::Arc, time::Duration};
+use std::{
+    num::{NonZeroU32, NonZeroUsize},
+    path::PathBuf,
+    sync::Arc,
+    time::Duration,
+};
 
 use serde::Serialize;
 use smallvec::SmallVec;
 use thiserror::Error;
-use tokio::sync::mpsc;
 use wrun_abi::format;
 
 use super::{
@@ -14,7 +18,8 @@ use super::{
     faults::Faults,
     run::{self, QueuedCall},
     services::CallServices,
-    state::{JobState, Living, NewJob, NodeState},
+    state::{Living, NodeState},
+    tenant::{Tenant, TenantOptions, TenantState},
     tick::{Ticker, TickerHandle},
 };
 use crate::{
@@ -34,9 +39,6 @@ const PATIENCE: Duration = Duration::from_secs(5);
 
 /// Handles that all sandboxes may hold, at about 32 bytes each.
 const MAX_HANDLES: u64 = 16 << 20;
-
-/// Lines of output that may wait to be read before guests wait.
-const LOG_LINES: usize = 1024;
 
 /// Where large values go when the object store's memory is full.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -168,6 +170,10 @@ impl Module {
         self.inner.hash().to_string()
     }
 
+    pub(super) fn parts(&self) -> (sandbox::Module<CallServices>, Arc<str>) {
+        (self.inner.clone(), self.name.clone())
+    }
+
     /// Whether it is a plain WASI command.
     #[must_use]
     pub fn is_command(&self) -> bool {
@@ -259,14 +265,18 @@ impl Runtime {
                 .slots(slots)
                 .on_busy(move |busy| handle.set_busy(busy)),
         )?;
+        let account = Account::new("this host", limits(&options), None);
         let node = Arc::new(NodeState {
             id: NodeId::random(),
             slots,
             workers: workers.get(),
-            memory_limit: options.memory_limit,
             sandboxes,
-            tenant: scheduler.tenant(std::num::NonZeroU32::MIN),
-            account: Account::new("the tenant", limits(&options), None),
+            tenant: TenantState::new(
+                scheduler.tenant(NonZeroU32::MIN),
+                account.clone(),
+                options.memory_limit,
+            ),
+            account,
             files,
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
@@ -313,39 +323,7 @@ impl Runtime {
     /// # Errors
     /// [`SubmitError`] when there is nothing to run, or the runtime is shut down.
     pub fn submit(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        let main = module
-            .manifest()
-            .main()
-            .cloned()
-            .ok_or_else(|| SubmitError::NoMain(module.name.to_string()))?;
-        let (state, logs) = self.job(module, options);
-        let id = state.next_call();
-        let settings = Settings {
-            max_retries: 0,
-            retry_errors: false,
-            timeout: None,
-            slots: 0,
-            memory: self.node.memory_limit,
-        };
-        let common = Common {
-            job: state.clone(),
-            own_name: Some("main".into()),
-            kind: Kind::Main,
-            function: main,
-            settings,
-            result_format: format::BINCODE,
-            parent: None,
-        };
-        let outputs = Outputs::Objects(SmallVec::new());
-        let call = Call::new(id, Arc::new(common), outputs, Vec::new());
-        state.counters.submitted.add();
-        state.registry.insert(id.number(), call.clone());
-        let main = call.clone();
-        if state.queue.start(|turn| run::drive(call, turn)).is_err() {
-            main.fail(ErrorKind::Cancelled, "the runtime is shut down");
-            return Err(SubmitError::ShutDown);
-        }
-        Ok(Job::new(state, logs, true))
+        submit(&self.own(), module, options)
     }
 
     /// Opens a job without a driver: its calls come from [`Job::call`].
@@ -353,46 +331,36 @@ impl Runtime {
     /// # Errors
     /// [`SubmitError::ShutDown`].
     pub fn open(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        let (state, logs) = self.job(module, options);
-        if let Some(limit) = state.options.timeout {
-            let state = state.clone();
-            self.node.tokio.spawn(async move {
-                let mut end = state.end.subscribe();
-                let ended = tokio::time::timeout(limit, end.wait_for(Option::is_some))
-                    .await
-                    .is_ok();
-                if ended {
-                    return;
-                }
-                let message =
-                    format!("the job took longer than its limit of {limit:?} (`--timeout`)");
-                let error = crate::types::TaskError::new(crate::types::ErrorKind::Timeout, message);
-                state.finish(1, Some(error), 0).await;
-            });
-        }
-        Ok(Job::new(state, logs, false))
+        open(&self.own(), module, options)
     }
 
-    fn job(
-        &self,
-        module: &Module,
-        options: JobOptions,
-    ) -> (Arc<JobState>, Option<mpsc::Receiver<crate::types::LogLine>>) {
-        let (log, logs) = if options.logs {
-            let (sender, receiver) = mpsc::channel(LOG_LINES);
-            (Some(sender), Some(receiver))
-        } else {
-            (None, None)
-        };
-        let (inner, module_name) = (module.inner.clone(), module.name.clone());
-        let new = NewJob {
+    /// Makes a tenant: its jobs compete for workers as one, by its weight, and hold within its limits. `name` is for
+    /// messages.
+    ///
+    /// ```
+    /// use wrun_host::{CacheDir, Runtime, RuntimeOptions, TenantOptions, tenant::{Limits, Resource}};
+    ///
+    /// let mut options = RuntimeOptions::default();
+    /// options.cache = CacheDir::Off;
+    /// let runtime = Runtime::start(options).expect("it starts");
+    /// let acme = runtime.tenant("acme", &TenantOptions {
+    ///     limits: Limits::default().with(Resource::Actors, 1_000),
+    ///     ..TenantOptions::default()
+    /// });
+    /// assert_eq!(acme.used(Resource::Actors), 0);
+    /// ```
+    #[must_use]
+    pub fn tenant(&self, name: &str, options: &TenantOptions) -> Tenant {
+        let scheduler = self.scheduler.as_ref().expect("only its drop takes it");
+        let queue = scheduler.tenant(options.weight);
+        Tenant::new(&self.node, name, queue, options)
+    }
+
+    fn own(&self) -> Tenant {
+        Tenant {
             node: self.node.clone(),
-            module: inner,
-            module_name,
-            options,
-            log,
-        };
-        (JobState::new(new), logs)
+            state: self.node.tenant.clone(),
+        }
     }
 
     /// What it offers.
@@ -431,6 +399,72 @@ impl Runtime {
     }
 }
 
+/// [`Tenant::submit`].
+pub(super) fn submit(
+    tenant: &Tenant,
+    module: &Module,
+    options: JobOptions,
+) -> Result<Job, SubmitError> {
+    let main = module
+        .manifest()
+        .main()
+        .cloned()
+        .ok_or_else(|| SubmitError::NoMain(module.name.to_string()))?;
+    let (state, logs) = tenant.job(module, options);
+    let id = state.next_call();
+    let settings = Settings {
+        max_retries: 0,
+        retry_errors: false,
+        timeout: None,
+        slots: 0,
+        memory: tenant.state.memory_limit(),
+    };
+    let common = Common {
+        job: state.clone(),
+        own_name: Some("main".into()),
+        kind: Kind::Main,
+        function: main,
+        settings,
+        result_format: format::BINCODE,
+        parent: None,
+    };
+    let outputs = Outputs::Objects(SmallVec::new());
+    let call = Call::new(id, Arc::new(common), outputs, Vec::new());
+    state.counters.submitted.add();
+    state.registry.insert(id.number(), call.clone());
+    let main = call.clone();
+    if state.queue.start(|turn| run::drive(call, turn)).is_err() {
+        main.fail(ErrorKind::Cancelled, "the runtime is shut down");
+        return Err(SubmitError::ShutDown);
+    }
+    Ok(Job::new(state, logs, true))
+}
+
+/// [`Tenant::open`].
+pub(super) fn open(
+    tenant: &Tenant,
+    module: &Module,
+    options: JobOptions,
+) -> Result<Job, SubmitError> {
+    let (state, logs) = tenant.job(module, options);
+    if let Some(limit) = state.options.timeout {
+        let state = state.clone();
+        tenant.node.tokio.spawn(async move {
+            let mut end = state.end.subscribe();
+            let ended = tokio::time::timeout(limit, end.wait_for(Option::is_some))
+                .await
+                .is_ok();
+            if ended {
+                return;
+            }
+            let message = format!("the job took longer than its limit of {limit:?} (`--timeout`)");
+            let error = crate::types::TaskError::new(crate::types::ErrorKind::Timeout, message);
+            state.finish(1, Some(error), 0).await;
+        });
+    }
+    Ok(Job::new(state, logs, false))
+}
+
 impl Drop for Runtime {
     fn drop(&mut self) {
         if let Some(scheduler) = self.scheduler.take() {
@@ -448,7 +482,7 @@ impl Drop for Runtime {
     }
 }
 
-/// What the tenant may hold.
+/// What all jobs together may hold.
 fn limits(options: &RuntimeOptions) -> Limits {
     Limits::default()
         .with(Resource::SandboxBytes, options.total_memory)

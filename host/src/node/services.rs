@@ -67,7 +67,7 @@ impl CallServices {
             Err(_) => {
                 let room = Room::new(
                     &self.call.job().account,
-                    &self.call.job().node.tenant,
+                    &self.call.job().tenant.queue,
                     resource,
                     n,
                 );
@@ -88,7 +88,7 @@ impl CallServices {
                 Err(full) => full,
             };
             let resource = tenant::Resource::ObjectBytes;
-            let mut room = pin!(Room::new(account, &job.node.tenant, resource, n));
+            let mut room = pin!(Room::new(account, &job.tenant.queue, resource, n));
             let wait = poll_fn(|cx| match files.poll_changed(seen, cx) {
                 true => Poll::Ready(Ok(None)),
                 false => room.as_mut().poll(cx).map_ok(Some),
@@ -374,6 +374,7 @@ impl HostServices for CallServices {
             "name": self.call.name(),
             "actor": actor.map(|cell| cell.id),
             "attempt": self.call.attempt(),
+            "job_attempt": self.call.job().options.attempt,
             "node": node.id,
             "slots": f64::from(node.slots) / f64::from(SLOT),
             "workers": node.workers,
@@ -402,9 +403,23 @@ impl HostServices for CallServices {
     }
 
     fn tick(&mut self) -> Tick {
+        let job = self.call.job();
+        let has_cpu_limit = job.stop_over_cpu_limit();
+        if let Some(limit) = job.options.task_cpu_limit
+            && self.turn.cpu() > limit
+        {
+            let message = format!(
+                "it used more than {limit:?} of processor time, which is the limit of a task"
+            );
+            self.sandbox
+                .cancel
+                .request(TaskError::new(ErrorKind::Limit, message));
+        }
         let interrupted = self.call.cancel.is_set() || self.sandbox.cancel.is_set();
         let limited =
             self.call.settings().timeout.is_some() || matches!(self.call.kind(), Kind::Main);
+        // What it used is counted when it is suspended.
+        let limited = limited || has_cpu_limit;
         if interrupted || limited || self.turn.should_yield() {
             Tick::Yield
         } else {

@@ -20,13 +20,14 @@ use super::{
     idle::IdleActors,
     run::QueuedCall,
     services::CallServices,
+    tenant::TenantState,
 };
 use crate::{
     actor::CallerId,
     job::{Counters, Emitter, JobOptions, Registry},
     rt::clock,
     sandbox::{Module, Sandboxes, WasiConfig},
-    scheduler::{Job as JobQueue, Tenant},
+    scheduler::Job as JobQueue,
     store::{MemFiles, ObjectRef, Value, WeakObject},
     tenant::{Account, Resource},
     types::{ErrorKind, JobId, JobStats, LogLine, NodeId, ObjectId, TaskError, TaskId},
@@ -38,9 +39,9 @@ pub(crate) struct NodeState {
     pub(crate) id: NodeId,
     pub(crate) slots: u32,
     pub(crate) workers: usize,
-    pub(crate) memory_limit: u64,
     pub(crate) sandboxes: Sandboxes<CallServices>,
-    pub(crate) tenant: Tenant<QueuedCall>,
+    /// Whose jobs those are that have no tenant of their own.
+    pub(crate) tenant: Arc<TenantState>,
     pub(crate) account: Arc<Account>,
     pub(crate) files: MemFiles,
     pub(crate) tokio: tokio::runtime::Handle,
@@ -56,8 +57,6 @@ pub(crate) struct Living {
     jobs: Mutex<Vec<Weak<JobState>>>,
     /// Calls, and the host sides of jobs, that were made so far.
     orders: AtomicU64,
-    /// Detached actors by their names: found from every job, and kept.
-    detached: Mutex<HashMap<String, Arc<ActorHandle>>>,
     pub(crate) idle: IdleActors,
 }
 
@@ -86,15 +85,6 @@ impl NodeState {
             jobs.reserve(living + 1);
         }
         jobs.push(Arc::downgrade(job));
-    }
-
-    fn detached_by_name(&self, name: &str) -> Option<Arc<ActorHandle>> {
-        self.living
-            .detached
-            .lock()
-            .get(name)
-            .filter(|handle| handle.cell().is_alive())
-            .cloned()
     }
 
     /// Cancels all jobs and waits, for a while, until they have ended.
@@ -132,6 +122,7 @@ pub struct JobEnd {
 pub(crate) struct JobState {
     pub(crate) id: JobId,
     pub(crate) node: Arc<NodeState>,
+    pub(crate) tenant: Arc<TenantState>,
     pub(crate) module: Module<CallServices>,
     pub(crate) module_name: Arc<str>,
     pub(crate) options: JobOptions,
@@ -175,6 +166,7 @@ fn nowhere() -> mpsc::Sender<LogLine> {
 /// The parts of a job that its maker decides.
 pub(crate) struct NewJob {
     pub(crate) node: Arc<NodeState>,
+    pub(crate) tenant: Arc<TenantState>,
     pub(crate) module: Module<CallServices>,
     pub(crate) module_name: Arc<str>,
     pub(crate) options: JobOptions,
@@ -183,14 +175,15 @@ pub(crate) struct NewJob {
 
 impl JobState {
     pub(crate) fn new(new: NewJob) -> Arc<Self> {
-        let id = JobId::random();
         let NewJob {
             node,
+            tenant,
             module,
             module_name,
             options,
             log,
         } = new;
+        let id = options.id.unwrap_or_else(JobId::random);
         let mut args = vec![module_name.to_string()];
         args.extend(options.args.iter().cloned());
         let wasi = WasiConfig {
@@ -201,11 +194,11 @@ impl JobState {
         };
         let job = Arc::new(Self {
             id,
-            queue: node.tenant.job(),
+            queue: tenant.queue.job(),
             account: Account::new(
                 format!("job {id}"),
                 crate::tenant::Limits::default(),
-                Some(node.account.clone()),
+                Some(tenant.account.clone()),
             ),
             emitter: Emitter::new(options.events),
             host: node.next_order(),
@@ -215,6 +208,7 @@ impl JobState {
             },
             wasi,
             node,
+            tenant,
             module,
             module_name,
             options,
@@ -257,6 +251,21 @@ impl JobState {
         }
     }
 
+    /// Ends the job if it has used more processor time than it may; gives whether that, or what a task may use, is
+    /// limited at all.
+    pub(crate) fn stop_over_cpu_limit(self: &Arc<Self>) -> bool {
+        let options = &self.options;
+        if let Some(limit) = options.cpu_limit
+            && self.queue.cpu() > limit
+            && !self.is_closing()
+        {
+            let message =
+                format!("the job used more than its limit of {limit:?} of processor time");
+            self.cancel(TaskError::new(ErrorKind::Limit, message));
+        }
+        options.cpu_limit.is_some() || options.task_cpu_limit.is_some()
+    }
+
     /// The id of the next call.
     pub(crate) fn next_call(&self) -> TaskId {
         TaskId::new(self.id, self.calls.fetch_add(1, Ordering::Relaxed) + 1)
@@ -295,7 +304,7 @@ impl JobState {
         with_refs.push(object.downgrade());
     }
 
-    /// Registers an actor's name, in the job or, for a detached one, in the node.
+    /// Registers an actor's name, in the job or, for a detached one, in its tenant.
     ///
     /// Gives the actor that has the name when it is taken.
     pub(crate) fn register_name(
@@ -304,7 +313,7 @@ impl JobState {
         handle: &Arc<ActorHandle>,
         detached: bool,
     ) -> Result<(), Arc<ActorHandle>> {
-        let mut everywhere = self.node.living.detached.lock();
+        let mut everywhere = self.tenant.detached.lock();
         if let Some(taken) = everywhere.get(name).filter(|taken| taken.cell().is_alive()) {
             return Err(taken.clone());
         }
@@ -325,7 +334,7 @@ impl JobState {
     pub(crate) fn actor_by_name(&self, name: &str) -> Option<Arc<ActorHandle>> {
         let own = self.names.lock().get(name).and_then(Weak::upgrade);
         own.filter(|handle| handle.cell().is_alive())
-            .or_else(|| self.node.detached_by_name(name))
+            .or_else(|| self.tenant.detached_by_name(name))
     }
 
     /// A job without a driver for one detached actor made in this one: it has the same module and
@@ -342,12 +351,14 @@ impl JobState {
             }
         });
         let options = JobOptions {
+            id: None,
             timeout: None,
             stdin: false,
             ..self.options.clone()
         };
         Self::new(NewJob {
             node: self.node.clone(),
+            tenant: self.tenant.clone(),
             module: self.module.clone(),
             module_name: self.module_name.clone(),
             options,
@@ -367,7 +378,7 @@ impl JobState {
             }
         }
         if let Some(name) = &cell.name {
-            let mut everywhere = self.node.living.detached.lock();
+            let mut everywhere = self.tenant.detached.lock();
             let gone = everywhere
                 .get(name)
                 .is_some_and(|handle| handle.cell().id == cell.id);
@@ -401,7 +412,12 @@ impl JobState {
         let (exit_code, error) = self.ending.get_or_init(|| (exit_code, error)).clone();
         self.closing.store(true, Ordering::SeqCst);
         let reason = || match &error {
-            Some(why) if matches!(why.kind, ErrorKind::Timeout | ErrorKind::Cancelled) => {
+            Some(why)
+                if matches!(
+                    why.kind,
+                    ErrorKind::Timeout | ErrorKind::Cancelled | ErrorKind::Limit
+                ) =>
+            {
                 why.clone()
             }
             _ => TaskError::new(ErrorKind::Cancelled, "the job ended"),

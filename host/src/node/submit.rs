@@ -275,7 +275,8 @@ fn find<'m>(
 
 fn settings(job: &JobState, options: &CallOptions, is_method: bool) -> Result<Settings, TaskError> {
     let slots = options.num_cpus.unwrap_or(SLOT);
-    let memory = options.memory.unwrap_or(job.node.memory_limit);
+    let most = job.tenant.memory_limit();
+    let memory = options.memory.unwrap_or(most);
     let never = |what: String| Err(TaskError::new(ErrorKind::Unschedulable, what));
     if slots > job.node.slots {
         let (asked, all) = (
@@ -286,10 +287,9 @@ fn settings(job: &JobState, options: &CallOptions, is_method: bool) -> Result<Se
             "the call asks for {asked} of this host's {all} slots: it can never run (`--num-cpus`)"
         ));
     }
-    if memory > job.node.memory_limit {
-        let limit = job.node.memory_limit;
+    if memory > most {
         return never(format!(
-            "the call asks for {memory} bytes of memory and a sandbox may have {limit}: it can never run (`--memory-limit`)"
+            "the call asks for {memory} bytes of memory and a sandbox may have {most}: it can never run (`--memory-limit`)"
         ));
     }
     let retry_errors = options.retry_errors.unwrap_or(false);

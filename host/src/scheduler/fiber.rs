@@ -13,8 +13,9 @@ use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
+use std::time::Duration;
 
 use parking_lot::Mutex;
 
@@ -31,6 +32,8 @@ pub(super) struct Fiber {
     /// Its turn is inside `block` or `idle` without a timeout.
     waits_for_others: AtomicBool,
     is_listed: AtomicBool,
+    /// Nanoseconds of its polls.
+    cpu: AtomicU64,
 }
 
 impl fmt::Debug for Fiber {
@@ -71,6 +74,7 @@ impl Fiber {
             future: Mutex::new(None),
             waits_for_others: AtomicBool::new(false),
             is_listed: AtomicBool::new(false),
+            cpu: AtomicU64::new(0),
         })
     }
 
@@ -80,6 +84,18 @@ impl Fiber {
 
     pub(super) fn job(&self) -> &Arc<JobCore> {
         &self.job
+    }
+
+    /// A poll took so long; the worker that polls it says so.
+    pub(super) fn spend(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        let before = self.cpu.load(Ordering::Relaxed);
+        self.cpu
+            .store(before.saturating_add(nanos), Ordering::Relaxed);
+    }
+
+    pub(super) fn cpu(&self) -> Duration {
+        Duration::from_nanos(self.cpu.load(Ordering::Relaxed))
     }
 
     pub(super) fn set_waits_for_others(&self, waits: bool) {

@@ -255,6 +255,12 @@ impl<T: Execute> Job<T> {
         }
     }
 
+    /// The time on workers of all its fibers so far, and what was charged by hand.
+    #[must_use]
+    pub fn cpu(&self) -> Duration {
+        self.core().cpu()
+    }
+
     /// Charges time that was spent for the job off the workers (compilation, file threads).
     pub fn charge(&self, time: Duration) {
         self.core().charge(time);

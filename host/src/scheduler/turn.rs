@@ -11,6 +11,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use super::core::Core;
 use super::fiber::Fiber;
@@ -117,6 +118,12 @@ impl Turn {
             self.index = Some(self.core().slots.take_index());
         }
         self.index
+    }
+
+    /// The time on workers that its fiber has had, up to its last suspension.
+    #[must_use]
+    pub fn cpu(&self) -> Duration {
+        self.fiber.cpu()
     }
 
     /// The worker that polls it now; `None` when asked from another thread.

@@ -136,6 +136,7 @@ impl<T: Execute> Worker<T> {
             self.directory.forget(fiber.job());
         }
         let spent = self.meter.stop(start, fiber.job());
+        fiber.spend(spent);
         self.view.borrow_mut().spend(spent);
     }
 

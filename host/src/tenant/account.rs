@@ -146,9 +146,9 @@ pub struct Account {
 #[derive(Debug)]
 struct Core {
     name: Arc<str>,
-    limits: Limits,
+    limits: [AtomicU64; KINDS],
     /// How much a shard gets at once beyond what it was asked for; nothing where a limit is near.
-    batches: [u64; KINDS],
+    batches: [AtomicU64; KINDS],
     meters: [Meter; KINDS],
     room: Mutex<Vec<(Resource, Waker)>>,
     parent: Option<Arc<Self>>,
@@ -172,8 +172,8 @@ impl Account {
         let parent = parent.map(|parent| parent.core.clone());
         let core = Arc::new(Core {
             name: name.into(),
-            batches: batches(&limits, parent.as_deref()),
-            limits,
+            batches: batches(&limits, parent.as_deref()).map(AtomicU64::new),
+            limits: limits.0.map(AtomicU64::new),
             meters: Default::default(),
             room: Mutex::default(),
             parent,
@@ -204,8 +204,20 @@ impl Account {
 
     /// What it may hold.
     #[must_use]
-    pub fn limits(&self) -> &Limits {
-        &self.core.limits
+    pub fn limits(&self) -> Limits {
+        Limits(Resource::ALL.map(|resource| self.core.limit(resource)))
+    }
+
+    /// Changes what it may hold from now on. What it holds beyond that it keeps.
+    pub fn set_limits(&self, limits: &Limits) {
+        for resource in Resource::ALL {
+            self.core.limits[resource as usize].store(limits.get(resource), Ordering::SeqCst);
+        }
+        self.core.set_batches();
+        // Who waits for room may have it now.
+        for resource in Resource::ALL {
+            self.core.wake_all(resource);
+        }
     }
 
     /// How much it holds.
@@ -272,7 +284,7 @@ impl Account {
 /// How much a shard takes at once: little beside every limit of the chain.
 fn batches(limits: &Limits, parent: Option<&Core>) -> [u64; KINDS] {
     Resource::ALL.map(|resource| {
-        let above = parent.map_or(u64::MAX, |parent| parent.batches[resource as usize]);
+        let above = parent.map_or(u64::MAX, |parent| parent.batch(resource));
         let most: u64 = match resource {
             Resource::SandboxBytes => 1 << 20,
             Resource::Sandboxes => 8,
@@ -292,7 +304,7 @@ fn batches(limits: &Limits, parent: Option<&Core>) -> [u64; KINDS] {
 impl Shard {
     /// Takes from what is spare, or from the chain, and then some to spare.
     fn add(&self, resource: Resource, n: u64) -> Result<(), OverLimit> {
-        let (core, batch) = (&self.core, self.core.batches[resource as usize]);
+        let (core, batch) = (&self.core, self.core.batch(resource));
         if n > batch {
             return core.add_or_reclaim(resource, n);
         }
@@ -313,7 +325,7 @@ impl Shard {
 
     /// Gives back to what is spare; what is too much there, or awaited, goes back to the chain.
     fn remove(&self, resource: Resource, n: u64) {
-        let batch = self.core.batches[resource as usize];
+        let batch = self.core.batch(resource);
         if n > batch || self.core.is_awaited(resource) {
             return self.core.remove(resource, n);
         }
@@ -321,7 +333,7 @@ impl Shard {
     }
 
     fn give(&self, resource: Resource, n: u64) {
-        let batch = self.core.batches[resource as usize];
+        let batch = self.core.batch(resource);
         let spare = &self.spare[resource as usize];
         let after = spare.fetch_add(n, Ordering::SeqCst) + n;
         // Who waits has looked for spare room after it said so: either it saw this, or this sees that it waits.
@@ -352,6 +364,34 @@ impl Core {
     fn shards(&self) -> impl Iterator<Item = Arc<CachePadded<Shard>>> + '_ {
         let shards = self.shards.get().into_iter().flatten();
         shards.filter_map(Weak::upgrade)
+    }
+
+    fn limit(&self, resource: Resource) -> u64 {
+        self.limits[resource as usize].load(Ordering::Relaxed)
+    }
+
+    fn batch(&self, resource: Resource) -> u64 {
+        self.batches[resource as usize].load(Ordering::Relaxed)
+    }
+
+    /// As the limits are now, here and below.
+    fn set_batches(&self) {
+        let limits = Limits(Resource::ALL.map(|resource| self.limit(resource)));
+        let batches = batches(&limits, self.parent.as_deref());
+        for resource in Resource::ALL {
+            self.batches[resource as usize].store(batches[resource as usize], Ordering::Relaxed);
+        }
+        for child in self.children() {
+            child.set_batches();
+        }
+    }
+
+    /// Wakes who waits for room, here and below.
+    fn wake_all(&self, resource: Resource) {
+        self.wake(resource);
+        for child in self.children() {
+            child.wake_all(resource);
+        }
     }
 
     fn children(&self) -> Vec<Arc<Self>> {
@@ -434,7 +474,7 @@ impl Core {
     }
 
     fn fits(&self, resource: Resource, n: u64, reserve: u64, used: u64) -> Result<(), OverLimit> {
-        let limit = self.limits.get(resource);
+        let limit = self.limit(resource);
         let over = limit.checked_div(reserve).map_or(0, |part| part.max(1));
         let limit = limit.saturating_add(over);
         if used.checked_add(n).is_some_and(|after| after <= limit) {
@@ -445,7 +485,7 @@ impl Core {
     }
 
     fn over(&self, resource: Resource, asked: u64, used: u64) -> OverLimit {
-        let (account, limit) = (self.name.clone(), self.limits.get(resource));
+        let (account, limit) = (self.name.clone(), self.limit(resource));
         OverLimit {
             account,
             resource,

@@ -1,3 +1,5 @@
+mod tenants;
+
 use std::time::Duration;
 
 use super::*;
@@ -6,7 +8,7 @@ use crate::{
     types::{CallOptions, ErrorKind},
 };
 
-const BY_HAND: &str = include_str!("../../../tests/abi/by_hand.wat");
+const BY_HAND: &str = include_str!("../../../../tests/abi/by_hand.wat");
 
 fn runtime(slots: f64) -> Runtime {
     let cache = CacheDir::At(std::env::temp_dir().join("wrun-tests-cache"));

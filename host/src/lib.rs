@@ -23,6 +23,7 @@ pub mod actor;
 pub mod cli;
 pub mod config;
 pub mod job;
+pub mod ledger;
 pub mod node;
 pub mod rt;
 pub mod sandbox;

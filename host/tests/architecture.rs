@@ -10,7 +10,7 @@ use std::{
 /// From the top down; modules in one line don't know each other.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
-    &["config"],
+    &["config", "ledger"],
     &["node"],
     &["actor", "job"],
     &["scheduler", "sandbox"],

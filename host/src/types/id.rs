@@ -21,6 +21,12 @@ macro_rules! short_id {
             pub fn random() -> Self {
                 Self(crate::rt::random::u64())
             }
+
+            /// Its 64 bits, for keys of records.
+            #[must_use]
+            pub const fn bits(self) -> u64 {
+                self.0
+            }
         }
         impl fmt::Display for $name {
             fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

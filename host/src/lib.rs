@@ -31,6 +31,7 @@ pub mod scheduler;
 pub mod store;
 pub mod tenant;
 pub mod types;
+pub mod walls;
 
 pub use job::{JobOptions, TaskRecord};
 pub use node::{

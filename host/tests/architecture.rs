@@ -10,7 +10,7 @@ use std::{
 /// From the top down; modules in one line don't know each other.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
-    &["config", "ledger"],
+    &["config", "ledger", "walls"],
     &["node"],
     &["actor", "job"],
     &["scheduler", "sandbox"],

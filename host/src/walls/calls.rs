@@ -279,6 +279,9 @@ const SOCKET_KIND: u32 = 0xf;
 /// `TCGETS2`, by which newer versions of libc look whether a file is a terminal.
 const TCGETS2: u32 = 0x802c_542a;
 
+/// `PR_GET_AUXV` of `linux/prctl.h`.
+const PR_GET_AUXV: u32 = 0x4155_5856;
+
 fn bits(constant: c_int) -> u32 {
     constant.cast_unsigned()
 }
@@ -346,8 +349,9 @@ fn threads_only() -> Vec<Arg> {
     }]
 }
 
-fn prctl() -> [u32; 7] {
-    [
+/// Names of threads and mappings, huge pages, the processor's abilities (`PR_GET_AUXV`).
+fn prctl() -> [u32; 8] {
+    let [a, b, c, d, e, f, g] = [
         libc::PR_SET_NAME,
         libc::PR_GET_NAME,
         libc::PR_SET_VMA,
@@ -356,7 +360,8 @@ fn prctl() -> [u32; 7] {
         libc::PR_SET_THP_DISABLE,
         libc::PR_GET_THP_DISABLE,
     ]
-    .map(bits)
+    .map(bits);
+    [a, b, c, d, e, f, g, PR_GET_AUXV]
 }
 
 /// Looking which pages were written, whether a file is a terminal and how wide; not blocking.

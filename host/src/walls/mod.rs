@@ -171,3 +171,40 @@ fn alone() -> Result<(), WallsError> {
         threads => Err(WallsError::Threads { threads }),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn standing_is_told_in_json() {
+        let standing = Standing {
+            landlock: Wall::Stands {
+                detail: "ABI 7".to_owned(),
+            },
+            seccomp: Wall::Down {
+                why: "none".to_owned(),
+            },
+            no_new_privileges: Wall::Down { why: String::new() },
+        };
+        let json = serde_json::to_value(&standing).unwrap();
+        assert_eq!(
+            json["landlock"],
+            serde_json::json!({"state": "stands", "detail": "ABI 7"})
+        );
+        assert_eq!(
+            json["seccomp"],
+            serde_json::json!({"state": "down", "why": "none"})
+        );
+    }
+
+    /// Tests run in threads, so here it is always too late: nothing is raised, and the test's process stays as it was.
+    #[test]
+    fn a_process_with_threads_is_refused() {
+        let other = std::thread::spawn(std::thread::park);
+        let error = Walls::plan(WallsOptions::default()).unwrap().raise();
+        assert!(matches!(error, Err(WallsError::Threads { threads: 2.. })));
+        other.thread().unpark();
+        other.join().expect("it ends");
+    }
+}

@@ -20,6 +20,8 @@ pub(crate) const CASES: &[Case] = &[
     ("what_is_open_stays_open", open),
     ("secrets_of_the_system_are_not_read", system),
     ("other_processes_files_are_not_read", processes),
+    ("the_machine_looks_the_same", machine),
+    ("paths_are_held_open", held),
     ("a_missing_directory_is_named", missing),
 ];
 
@@ -132,6 +134,44 @@ fn processes(place: &Place) {
     refused(fs::read(&environment));
     fs::read("/proc/self/status").unwrap();
     fs::read("/proc/self/maps").unwrap();
+}
+
+/// What decides how many workers and sandboxes there are, and what `wrun info` tells.
+fn machine(place: &Place) {
+    let look = || {
+        let read = |path| fs::read_to_string(path).ok();
+        (
+            thread::available_parallelism().unwrap(),
+            wrun_host::RuntimeOptions::default().max_sandboxes,
+            read("/proc/sys/vm/max_map_count"),
+            read("/proc/sys/vm/overcommit_memory"),
+            read("/proc/sys/kernel/osrelease"),
+            read("/sys/kernel/mm/transparent_hugepage/enabled"),
+            read("/sys/devices/system/cpu/online"),
+            read("/proc/meminfo").map(|text| text.lines().next().map(str::to_owned)),
+        )
+    };
+    let before = look();
+    place.wall();
+    assert_eq!(look(), before);
+}
+
+/// Landlock knows files by their inodes, and the kernel may forget those of `/proc` that nobody holds.
+fn held(place: &Place) {
+    place.wall();
+    let open = entries(std::path::Path::new("/proc/self/fd"));
+    // The last one is the listing itself, which is closed again.
+    let open: Vec<_> = open
+        .iter()
+        .filter_map(|fd| fs::read_link(fd).ok())
+        .collect();
+    let own = format!("/proc/{}", std::process::id());
+    for path in [&*own, "/proc/sys/vm/max_map_count", "/proc/meminfo"] {
+        assert!(
+            open.iter().any(|held| held.ends_with(path)),
+            "{path}: {open:?}"
+        );
+    }
 }
 
 fn missing(place: &Place) {

@@ -1,7 +1,13 @@
 //! The process itself: no other programs, no other processes, raised once and in time.
 
 use std::{
-    collections::BTreeMap, fs, os::unix::process::CommandExt, process::Command, sync::mpsc, thread,
+    collections::BTreeMap,
+    fs,
+    net::{TcpListener, TcpStream, UdpSocket},
+    os::unix::process::CommandExt,
+    process::Command,
+    sync::mpsc,
+    thread,
 };
 
 use rustix::process::{Pid, Signal, getpid, getppid, kill_process, pidfd_open, test_kill_process};
@@ -64,7 +70,7 @@ fn threads(place: &Place) {
     let attempt = move || {
         refused(fs::read(&outside));
         fs::read(&inside).unwrap();
-        refused(std::net::UdpSocket::bind("127.0.0.1:0"));
+        refused(UdpSocket::bind("127.0.0.1:0"));
         refused(Command::new("/bin/true").status());
     };
     let nested = attempt.clone();
@@ -135,6 +141,7 @@ fn raised(place: &Place) -> Standing {
     Walls::plan(options).unwrap().raise().unwrap()
 }
 
+/// What both hold back, seccomp does alone.
 fn no_landlock(place: &Place) {
     without(libc::SYS_landlock_create_ruleset);
     let standing = raised(place);
@@ -144,9 +151,12 @@ fn no_landlock(place: &Place) {
     );
     assert!(standing.seccomp.stands() && standing.no_new_privileges.stands());
     fs::read(place.path("outside/file")).unwrap();
-    refused(std::net::UdpSocket::bind("127.0.0.1:0"));
+    filtered(UdpSocket::bind("127.0.0.1:0"));
+    filtered(TcpStream::connect(("127.0.0.1", place.port)));
+    filtered(Command::new("/bin/true").status());
 }
 
+/// What both hold back, Landlock does alone.
 fn no_seccomp(place: &Place) {
     without(libc::SYS_seccomp);
     let standing = raised(place);
@@ -155,8 +165,11 @@ fn no_seccomp(place: &Place) {
         "{standing:?}"
     );
     assert!(standing.landlock.stands() && standing.no_new_privileges.stands());
-    std::net::UdpSocket::bind("127.0.0.1:0").unwrap();
+    UdpSocket::bind("127.0.0.1:0").unwrap();
     refused(fs::read(place.path("outside/file")));
+    refused(TcpStream::connect(("127.0.0.1", place.port)));
+    refused(TcpListener::bind("127.0.0.1:0"));
+    refused(Command::new("/bin/true").status());
 }
 
 fn landlock_required(place: &Place) {

@@ -20,14 +20,18 @@
 #![deny(missing_docs)]
 
 pub mod actor;
+pub mod api;
 pub mod cli;
+pub mod client;
 pub mod config;
+pub mod daemon;
 pub mod job;
 pub mod ledger;
 pub mod node;
 pub mod rt;
 pub mod sandbox;
 pub mod scheduler;
+pub mod server;
 pub mod store;
 pub mod tenant;
 pub mod types;

@@ -10,7 +10,9 @@ use std::{
 /// From the top down; modules in one line don't know each other.
 const LAYERS: &[&[&str]] = &[
     &["cli"],
-    &["config", "ledger", "walls"],
+    &["server", "client"],
+    &["daemon"],
+    &["api", "config", "ledger", "walls"],
     &["node"],
     &["actor", "job"],
     &["scheduler", "sandbox"],

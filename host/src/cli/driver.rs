@@ -22,7 +22,7 @@ use super::{
 use crate::{
     config::error_text,
     job::{JobOptions, TaskRecord},
-    node::{Job, JobEnd, Module, Pending, Runtime, SubmitError},
+    node::{Job, Module, Pending, Runtime, SubmitError},
     types::{CallOptions, ErrorKind, JobStats, TaskError},
 };
 
@@ -88,12 +88,46 @@ pub(super) struct Ended {
 }
 
 /// What the job itself gave.
-struct Outcome {
-    exit: Exit,
+pub(super) struct Outcome {
+    pub(super) exit: Exit,
     /// The result of a task.
-    value: Option<Value>,
-    error: Option<TaskError>,
-    stats: JobStats,
+    pub(super) value: Option<Value>,
+    pub(super) error: Option<TaskError>,
+    pub(super) stats: JobStats,
+}
+
+impl Outcome {
+    /// Of a job whose `main` ended with this code and error.
+    pub(super) fn of_main(exit_code: i32, error: Option<TaskError>, stats: JobStats) -> Self {
+        let exit = match &error {
+            // An error of another call that `main` passed on is the program's own.
+            Some(error) if error.task_id.is_some_and(|id| id.number() != MAIN) => {
+                Exit::of_error(ErrorKind::Application, Some(exit_code))
+            }
+            Some(error) => Exit::of_error(error.kind, Some(exit_code)),
+            None => Exit::of_program(exit_code),
+        };
+        Self {
+            exit,
+            value: None,
+            error,
+            stats,
+        }
+    }
+
+    /// Of a job that called one task.
+    pub(super) fn of_task(result: Result<Value, TaskError>, stats: JobStats) -> Self {
+        let (exit, value, error) = match result {
+            Ok(value) => (Exit::Success, Some(value), None),
+            Err(error) => (Exit::of_error(error.kind, None), None, Some(error)),
+        };
+        Self {
+            exit,
+            value,
+            error,
+            stats,
+        }
+    }
 }
 
 /// Runs a job.
@@ -149,7 +183,7 @@ pub(super) async fn run(
     }
 }
 
-fn stopped_exit(reason: Reason) -> Ended {
+pub(super) fn stopped_exit(reason: Reason) -> Ended {
     let exit = match reason {
         Reason::Signal(exit) => exit,
         Reason::Changed => Exit::Success,
@@ -254,47 +288,22 @@ async fn wait(
 /// Waits for the call's result, or for `main`.
 async fn outcome(job: &Job, pending: Option<Pending>) -> Outcome {
     let Some(pending) = pending else {
-        let JobEnd {
-            exit_code,
-            error,
-            stats,
-        } = job.wait().await;
-        let exit = match &error {
-            // An error of another call that `main` passed on is the program's own.
-            Some(error) if error.task_id.is_some_and(|id| id.number() != MAIN) => {
-                Exit::of_error(ErrorKind::Application, Some(exit_code))
-            }
-            Some(error) => Exit::of_error(error.kind, Some(exit_code)),
-            None => Exit::of_program(exit_code),
-        };
-        return Outcome {
-            exit,
-            value: None,
-            error,
-            stats,
-        };
+        let end = job.wait().await;
+        return Outcome::of_main(end.exit_code, end.error, end.stats);
     };
     let result = pending.json().await;
     // The calls that the task made and left behind end with the job.
     let end = job.close().await;
-    let (exit, value, error) = match (result, end.error) {
-        (Ok(value), _) => (Exit::Success, Some(value), None),
+    let result = match (result, end.error) {
         // The job ended first, and says why: it took too long.
-        (Err(error), Some(why)) if error.kind == ErrorKind::Cancelled => {
-            (Exit::of_error(why.kind, None), None, Some(why))
-        }
-        (Err(error), _) => (Exit::of_error(error.kind, None), None, Some(error)),
+        (Err(error), Some(why)) if error.kind == ErrorKind::Cancelled => Err(why),
+        (result, _) => result,
     };
-    Outcome {
-        exit,
-        value,
-        error,
-        stats: end.stats,
-    }
+    Outcome::of_task(result, end.stats)
 }
 
 /// What comes after everything that guests printed.
-fn last_bytes(plan: &Plan, outcome: &Outcome, stopped: Option<Reason>) -> Vec<u8> {
+pub(super) fn last_bytes(plan: &Plan, outcome: &Outcome, stopped: Option<Reason>) -> Vec<u8> {
     let mut bytes = Vec::new();
     let result = plan
         .call
@@ -324,7 +333,7 @@ fn last_bytes(plan: &Plan, outcome: &Outcome, stopped: Option<Reason>) -> Vec<u8
 }
 
 /// The result's file, the table and the error, after everything is printed.
-fn tell(plan: &Plan, outcome: Outcome) -> Result<Ended> {
+pub(super) fn tell(plan: &Plan, outcome: Outcome) -> Result<Ended> {
     if let (Some(path), Some(value)) = (&plan.output, &outcome.value) {
         std::fs::write(path, result_line(value)).map_err(|error| {
             Failure::usage(format!(

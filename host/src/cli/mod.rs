@@ -17,6 +17,7 @@ mod failure;
 mod load;
 mod output;
 mod package;
+mod remote;
 mod stop;
 mod suggest;
 

@@ -57,6 +57,14 @@ pub enum ConfigError {
     /// One of wrun's own environment variables is not UTF-8.
     #[error("its value is not UTF-8 text")]
     NotText,
+    /// The configuration file can't be used.
+    #[error("the configuration {path}: {reason}")]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        reason: String,
+    },
     /// The file with a task's arguments can't be read.
     #[error("the arguments can't be read from {from}: {reason}")]
     ArgsUnreadable {

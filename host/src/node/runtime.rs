@@ -164,6 +164,15 @@ impl Module {
         &self.name
     }
 
+    /// The same under another name.
+    #[must_use]
+    pub fn renamed(&self, name: &str) -> Self {
+        Self {
+            name: name.into(),
+            inner: self.inner.clone(),
+        }
+    }
+
     /// The hash of its bytes, in hexadecimal.
     #[must_use]
     pub fn hash(&self) -> String {

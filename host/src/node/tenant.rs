@@ -158,6 +158,11 @@ impl Tenant {
         self.state.queue.cpu()
     }
 
+    /// Charges processor time that was spent for it elsewhere.
+    pub fn charge(&self, time: Duration) {
+        self.state.queue.job().charge(time);
+    }
+
     pub(super) fn job(
         &self,
         module: &Module,

@@ -6,11 +6,12 @@ use serde::Serialize;
 
 use super::submit;
 use crate::{
+    api::ServerInfo,
     cli::{
         Exit,
         args::InfoArgs,
         failure::{Failure, Result},
-        output,
+        output, remote,
     },
     config::{RuntimeSettings, format_size},
     node::NodeInfo,
@@ -31,6 +32,10 @@ struct Info {
 }
 
 pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
+    if let Some(server) = remote::from_env()? {
+        output::print(&of_server(&server.info().await?, args.json)?)?;
+        return Ok(Exit::Success);
+    }
     let options = RuntimeSettings::default().resolve(&|name| env::var_os(name))?;
     let runtime = submit::start(options)?;
     let info = Info {
@@ -55,6 +60,49 @@ pub(super) async fn run(args: InfoArgs) -> Result<Exit> {
     };
     output::print(&text)?;
     Ok(Exit::Success)
+}
+
+fn of_server(info: &ServerInfo, json: bool) -> Result<String> {
+    if json {
+        return super::tenant::pretty(info);
+    }
+    let who = info.tenant.as_deref().unwrap_or("the host's admin");
+    let role = format!("{:?}", info.role).to_lowercase();
+    let mut rows = vec![
+        ("wrun".to_owned(), info.version.clone()),
+        ("up for".to_owned(), format!("{} s", info.uptime_seconds)),
+        (
+            "takes jobs".to_owned(),
+            if info.accepting {
+                "yes"
+            } else {
+                "no, it stops"
+            }
+            .to_owned(),
+        ),
+        ("slots".to_owned(), info.slots.to_string()),
+        ("workers".to_owned(), info.workers.to_string()),
+        ("sandboxes".to_owned(), info.sandboxes.clone()),
+        ("  memory of one".to_owned(), format_size(info.memory_limit)),
+        ("  memory of all".to_owned(), format_size(info.total_memory)),
+        (
+            "objects, at most".to_owned(),
+            format_size(info.object_store_memory),
+        ),
+        ("you are".to_owned(), format!("{who} ({role})")),
+    ];
+    for wall in &info.walls {
+        let stands = if wall.stands { "stands" } else { "down" };
+        rows.push((
+            format!("wall: {}", wall.name),
+            format!("{stands}: {}", wall.detail),
+        ));
+    }
+    Ok(rows.iter().fold(String::new(), |mut text, (name, value)| {
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{name:<21} {value}");
+        text
+    }))
 }
 
 /// `MemTotal` of `/proc/meminfo`, in bytes.

@@ -6,15 +6,19 @@ mod completions;
 mod dev;
 mod info;
 mod inspect;
+mod job;
+mod module;
 mod new;
 mod replay;
+mod serve;
 mod submit;
+mod tenant;
 
 use std::{future::Future, time::Duration};
 
 use super::{
     Exit,
-    args::Command,
+    args::{Command, ListCommand},
     failure::{Failure, Result},
 };
 
@@ -27,6 +31,13 @@ pub(super) fn run(command: Command) -> Result<Exit> {
         Command::Build(args) => block_on(build::run(args)),
         Command::Info(args) => block_on(info::run(args)),
         Command::Inspect(args) => inspect::run(&args),
+        Command::Serve(args) => serve::run(&args),
+        Command::Tenant { command } => block_on(tenant::run(command)),
+        Command::Module { command } => block_on(module::run(command)),
+        Command::Job { command } => block_on(job::run(command)),
+        Command::List {
+            command: ListCommand::Jobs(args),
+        } => block_on(job::list(args)),
         Command::Bench(args) => bench::run(args),
         Command::New(args) => new::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -10,6 +10,7 @@ use crate::{
         driver::{self, Call, Ended, Plan},
         failure::{Failure, Result},
         load::{self, ModuleFile, Opened},
+        remote::{self, SendOptions, Sent},
         stop::{Reason, Stop},
     },
     config::{CallArgs, JobSettings, RuntimeSettings},
@@ -23,16 +24,48 @@ const SHUTDOWN: Duration = Duration::from_secs(5);
 const SHUTDOWN_STOPPED: Duration = Duration::from_millis(150);
 
 pub(super) async fn run(args: SubmitArgs) -> Result<Exit> {
+    let server = remote::from_env()?;
+    if server.is_some() {
+        remote::check(&args.run)?;
+    } else {
+        check_local(&args)?;
+    }
     let (options, plan) = resolve(args.run)?;
     let mut stop = Stop::new()?;
-    let file = match load::open(&args.module, &mut stop).await? {
+    let send = SendOptions {
+        detach: args.detach,
+        key: args.idempotency_key,
+        no_restart: args.no_restart,
+    };
+    let Some(module) = args.module else {
+        let (hash, server) = (args.hash.unwrap_or_default(), server.ok_or_else(no_server)?);
+        let ended = remote::submit(&server, Sent::Hash(hash), &plan, &send, &mut stop).await;
+        return ended.map(|ended| ended.exit);
+    };
+    let file = match load::open(&module, &mut stop).await? {
         Opened::Module(file) => file,
         Opened::Stopped(reason) => return Ok(exit_of(reason)),
     };
+    if let Some(server) = server {
+        let ended = remote::submit(&server, Sent::File(file), &plan, &send, &mut stop).await;
+        return ended.map(|ended| ended.exit);
+    }
     if let Some(dir) = &plan.job.record {
         replay::keep_module(dir, &file)?;
     }
     run_module(options, file, &plan, &mut stop).await
+}
+
+/// Refuses what only a server can do.
+fn check_local(args: &SubmitArgs) -> Result<()> {
+    let asked =
+        args.hash.is_some() || args.detach || args.idempotency_key.is_some() || args.no_restart;
+    if asked { Err(no_server()) } else { Ok(()) }
+}
+
+fn no_server() -> Failure {
+    Failure::usage("`--module`, `--detach`, `--idempotency-key` and `--no-restart` are for a server, and none is named")
+        .help("set WRUN_ADDRESS, such as http://127.0.0.1:9700, and WRUN_TOKEN")
 }
 
 /// Runs a module in a runtime of its own.

@@ -1,9 +1,16 @@
-//! What the user may write.
+//! What the user may write. `server.rs` has what is about servers.
+
+mod server;
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
+
+pub(super) use server::{
+    JobCommand, ListArgs, ListCommand, ModuleCommand, ServeArgs, TenantAddArgs, TenantCommand,
+    TokenCommand,
+};
 
 use crate::{
     config::{CallArgs, EnvVar, parse_dir, parse_duration, parse_size, parse_slots},
@@ -37,8 +44,30 @@ pub(super) enum Command {
     Dev(DevArgs),
     /// Run a failed task again, from inputs that `submit --record` kept
     Replay(ReplayArgs),
-    /// Show what this machine offers: cores, kernel, limits
+    /// Show what this machine offers, or the server that WRUN_ADDRESS names
     Info(InfoArgs),
+    /// Serve many tenants over HTTP
+    Serve(ServeArgs),
+    /// Make, show and remove a server's tenants, and their tokens
+    Tenant {
+        #[command(subcommand)]
+        command: TenantCommand,
+    },
+    /// Push, show and remove modules on a server
+    Module {
+        #[command(subcommand)]
+        command: ModuleCommand,
+    },
+    /// Look at jobs on a server, and cancel them
+    Job {
+        #[command(subcommand)]
+        command: JobCommand,
+    },
+    /// List what a server has
+    List {
+        #[command(subcommand)]
+        command: ListCommand,
+    },
     /// Measure what wrun does on this machine, beside bare Wasmtime
     Bench(BenchArgs),
     /// Print a completion script for a shell
@@ -48,10 +77,27 @@ pub(super) enum Command {
 #[derive(Debug, ClapArgs)]
 pub(super) struct SubmitArgs {
     /// A module (.wasm, .wat) or the directory of a guest crate, which is built first
-    #[arg(value_name = "FILE|DIR", value_hint = ValueHint::AnyPath)]
-    pub(super) module: PathBuf,
+    #[arg(value_name = "FILE|DIR", value_hint = ValueHint::AnyPath, required_unless_present = "hash")]
+    pub(super) module: Option<PathBuf>,
     #[command(flatten)]
     pub(super) run: RunArgs,
+    /// A module that the server has, by its hash
+    #[arg(
+        long = "module",
+        value_name = "HASH",
+        help_heading = "On a server (WRUN_ADDRESS)",
+        conflicts_with = "module"
+    )]
+    pub(super) hash: Option<String>,
+    /// Print the job's id and don't wait for it
+    #[arg(long, help_heading = "On a server (WRUN_ADDRESS)", conflicts_with_all = ["output", "stats"])]
+    pub(super) detach: bool,
+    /// However often it is submitted with this key, it is one job
+    #[arg(long, value_name = "KEY", help_heading = "On a server (WRUN_ADDRESS)")]
+    pub(super) idempotency_key: Option<String>,
+    /// If the server stops, the job is lost instead of beginning again
+    #[arg(long, help_heading = "On a server (WRUN_ADDRESS)")]
+    pub(super) no_restart: bool,
 }
 
 #[derive(Debug, ClapArgs)]
@@ -225,12 +271,16 @@ mod tests {
     fn submit_takes_its_options() {
         let line = "wrun submit m.wasm --num-cpus 2 --timeout 1m --dir a::/b:ro --dir c --env A=1 --env B \
                     --memory-limit 1M --object-store-memory 2G --spill-dir s --spill-limit 3G --json --stats --record r -- x --y";
-        let Ok(Command::Submit(SubmitArgs { module, run })) = parse(line) else {
+        let Ok(Command::Submit(SubmitArgs { module, run, .. })) = parse(line) else {
             panic!("{:?}", parse(line))
         };
         assert_eq!(
             (module, run.num_cpus, run.timeout),
-            ("m.wasm".into(), Some(2.0), Some(Duration::from_secs(60)))
+            (
+                Some("m.wasm".into()),
+                Some(2.0),
+                Some(Duration::from_secs(60))
+            )
         );
         assert_eq!(
             (run.dir.len(), run.env.len(), run.program_args),

@@ -1,0 +1,205 @@
+//! Tenants and tokens as the API shows them.
+
+use std::num::NonZeroU32;
+
+use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
+
+/// What a token may do.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+pub enum Role {
+    /// Everything, for a host's admin; a tenant's own admin also issues that tenant's tokens and restarts its jobs.
+    Admin,
+    /// Push modules, submit and cancel jobs, and read.
+    Submit,
+    /// Read.
+    Read,
+}
+
+/// What a tenant may have; what is missing is limited by the host alone.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
+pub struct TenantLimits {
+    /// Bytes of memory of all its sandboxes.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub memory: Option<u64>,
+    /// Bytes of objects.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub object_bytes: Option<u64>,
+    /// Calls that wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queued_tasks: Option<u64>,
+    /// Bytes of calls that wait.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub queued_bytes: Option<u64>,
+    /// Living actors.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub actors: Option<u64>,
+    /// Handles that its sandboxes hold.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub handles: Option<u64>,
+    /// Bytes of output that are kept of one job: the end of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub log_bytes: Option<u64>,
+    /// Bytes of all its modules.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub module_bytes: Option<u64>,
+    /// Modules being compiled at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub concurrent_compilations: Option<u64>,
+    /// Seconds that one compilation may take.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub compile_seconds: Option<u64>,
+    /// Seconds of processor time of one task.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds_per_task: Option<u64>,
+    /// Seconds of processor time of one job, over all its attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub cpu_seconds_per_job: Option<u64>,
+    /// Seconds from a job's start to its end, over all its attempts.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub wall_seconds_per_job: Option<u64>,
+    /// Bytes of a job's result, as JSON text.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub result_bytes: Option<u64>,
+    /// Requests in one second.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub requests_per_second: Option<u64>,
+    /// Unfinished jobs at once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub jobs: Option<u64>,
+    /// Seconds that an ended job is kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_seconds: Option<u64>,
+    /// Bytes of ended jobs that are kept.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub retention_bytes: Option<u64>,
+}
+
+/// A tenant that is to be made, or what it is to be from now on.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TenantRequest {
+    /// Its part of the processor time when others want it too.
+    #[serde(default = "one")]
+    #[schema(value_type = u32, minimum = 1)]
+    pub weight: NonZeroU32,
+    /// What it may have.
+    #[serde(default)]
+    pub limits: TenantLimits,
+}
+
+fn one() -> NonZeroU32 {
+    NonZeroU32::MIN
+}
+
+/// A tenant.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TenantView {
+    /// Its name.
+    pub name: String,
+    /// Its part of the processor time when others want it too.
+    #[schema(value_type = u32, minimum = 1)]
+    pub weight: NonZeroU32,
+    /// What it may have.
+    pub limits: TenantLimits,
+    /// What it has.
+    pub used: TenantUse,
+    /// Whether the configuration file says what it is, so that requests can't change it.
+    pub from_config: bool,
+    /// When it was made: milliseconds since 1970.
+    pub created_at: u64,
+}
+
+/// What a tenant has now; the names are those of its limits.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TenantUse {
+    /// Bytes of memory of its sandboxes.
+    pub memory: u64,
+    /// Bytes of objects.
+    pub object_bytes: u64,
+    /// Calls that wait.
+    pub queued_tasks: u64,
+    /// Bytes of calls that wait.
+    pub queued_bytes: u64,
+    /// Living actors.
+    pub actors: u64,
+    /// Handles that its sandboxes hold.
+    pub handles: u64,
+    /// Bytes of output kept of jobs that run.
+    pub log_bytes: u64,
+    /// Bytes of its modules.
+    pub module_bytes: u64,
+    /// Jobs that have not ended.
+    pub jobs: u64,
+    /// Seconds of processor time since the server started.
+    pub cpu_seconds: f64,
+}
+
+/// All tenants.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, ToSchema)]
+pub struct TenantList {
+    /// By their names.
+    pub tenants: Vec<TenantView>,
+}
+
+/// A token that is to be issued.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct TokenRequest {
+    /// What it may do.
+    pub role: Role,
+    /// What it is for, for people.
+    #[serde(default)]
+    pub label: String,
+    /// Seconds until it is not valid any more; for ever if that is missing.
+    #[serde(default)]
+    pub valid_seconds: Option<u64>,
+    /// Revokes the tenant's other tokens of this role.
+    #[serde(default)]
+    pub rotate: bool,
+}
+
+/// A new token: the one time that its text is shown.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct IssuedToken {
+    /// What to send as `Authorization: Bearer …`.
+    pub token: String,
+    /// What it is.
+    pub info: TokenView,
+}
+
+impl std::fmt::Debug for IssuedToken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("IssuedToken")
+            .field("info", &self.info)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A token, without its text.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenView {
+    /// Its id, which is the middle part of its text.
+    pub id: String,
+    /// Whose it is; nothing for the host's admin.
+    pub tenant: Option<String>,
+    /// What it may do.
+    pub role: Role,
+    /// What it is for.
+    pub label: String,
+    /// When it was issued: milliseconds since 1970.
+    pub created_at: u64,
+    /// When it ends by itself.
+    pub expires_at: Option<u64>,
+    /// Whether it was revoked.
+    pub revoked: bool,
+}
+
+/// A tenant's tokens.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct TokenList {
+    /// The newest first.
+    pub tokens: Vec<TokenView>,
+}

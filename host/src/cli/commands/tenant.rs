@@ -1,0 +1,174 @@
+//! `wrun tenant`: a server's tenants and their tokens.
+
+use std::fmt::Write as _;
+
+use crate::{
+    api::{Role, TenantLimits, TenantRequest, TenantView, TokenRequest},
+    cli::{
+        Exit,
+        args::{TenantAddArgs, TenantCommand, TokenCommand},
+        failure::{Failure, Result},
+        output, remote,
+    },
+    config::format_size,
+};
+
+pub(super) async fn run(command: TenantCommand) -> Result<Exit> {
+    let client = remote::required()?;
+    match command {
+        TenantCommand::Add(args) => {
+            let request = request(&args);
+            let existing = client.tenants().await?.tenants;
+            let is_new = !existing.iter().any(|tenant| tenant.name == args.name);
+            let tenant = client.put_tenant(&args.name, &request).await?;
+            if !is_new {
+                output::note(&format!(
+                    "tenant `{}` was there and is changed",
+                    tenant.name
+                ));
+                return Ok(Exit::Success);
+            }
+            let token = token(Role::Submit, "the first", false);
+            let issued = client.issue(&args.name, &token).await?;
+            output::note(&format!(
+                "tenant `{}` is there; its token, which is shown this once:",
+                tenant.name
+            ));
+            output::print(&format!("{}\n", issued.token))?;
+        }
+        TenantCommand::List { json } => {
+            let list = client.tenants().await?;
+            let text = if json {
+                pretty(&list)?
+            } else {
+                table(&list.tenants)
+            };
+            output::print(&text)?;
+        }
+        TenantCommand::Remove { name } => client.remove_tenant(&name).await?,
+        TenantCommand::Token { command } => tokens(&client, command).await?,
+    }
+    Ok(Exit::Success)
+}
+
+fn token(role: Role, label: &str, rotate: bool) -> TokenRequest {
+    TokenRequest {
+        role,
+        label: label.to_owned(),
+        valid_seconds: None,
+        rotate,
+    }
+}
+
+async fn tokens(client: &crate::client::Client, command: TokenCommand) -> Result<()> {
+    let (name, request) = match command {
+        TokenCommand::Issue {
+            name,
+            role,
+            label,
+            valid,
+        } => {
+            let mut request = token(role.into(), label.as_deref().unwrap_or_default(), false);
+            request.valid_seconds = valid.map(|time| time.as_secs().max(1));
+            (name, request)
+        }
+        TokenCommand::Rotate { name, role } => (name, token(role.into(), "rotated", true)),
+        TokenCommand::Revoke { name, id } => return Ok(client.revoke(&name, &id).await?),
+        TokenCommand::List { name } => {
+            let list = client.tokens(&name).await?;
+            let mut text = format!(
+                "{:<10} {:<8} {:<9} {:<14} LABEL\n",
+                "ID", "ROLE", "STATE", "ISSUED"
+            );
+            for token in list.tokens {
+                let state = if token.revoked { "revoked" } else { "valid" };
+                let role = format!("{:?}", token.role).to_lowercase();
+                let issued = remote::ago(token.created_at);
+                // Writing to a string does not fail.
+                let _ = writeln!(
+                    text,
+                    "{:<10} {role:<8} {state:<9} {issued:<14} {}",
+                    token.id, token.label
+                );
+            }
+            return output::print(&text);
+        }
+    };
+    let issued = client.issue(&name, &request).await?;
+    output::print(&format!("{}\n", issued.token))
+}
+
+fn request(args: &TenantAddArgs) -> TenantRequest {
+    let limits = TenantLimits {
+        memory: args.memory,
+        object_bytes: args.object_bytes,
+        queued_tasks: args.queued_tasks,
+        actors: args.actors,
+        module_bytes: args.module_bytes,
+        log_bytes: args.log_bytes,
+        result_bytes: args.result_bytes,
+        jobs: args.jobs,
+        requests_per_second: args.requests_per_second,
+        cpu_seconds_per_task: args.cpu_per_task.map(|time| time.as_secs().max(1)),
+        cpu_seconds_per_job: args.cpu_per_job.map(|time| time.as_secs().max(1)),
+        wall_seconds_per_job: args.time_per_job.map(|time| time.as_secs().max(1)),
+        retention_seconds: args.retention.map(|time| time.as_secs().max(1)),
+        ..TenantLimits::default()
+    };
+    TenantRequest {
+        weight: args.weight,
+        limits,
+    }
+}
+
+pub(super) fn pretty(value: &impl serde::Serialize) -> Result<String> {
+    let text = serde_json::to_string_pretty(value);
+    text.map(|text| text + "\n")
+        .map_err(|error| Failure::internal(format!("it does not serialize: {error}")))
+}
+
+/// Use against limit, a line for each.
+fn table(tenants: &[TenantView]) -> String {
+    let mut text = String::new();
+    for tenant in tenants {
+        let from = if tenant.from_config {
+            ", from the configuration"
+        } else {
+            ""
+        };
+        // Writing to a string does not fail.
+        let _ = writeln!(text, "{} (weight {}{from})", tenant.name, tenant.weight);
+        let (used, limits) = (&tenant.used, &tenant.limits);
+        let sizes = [
+            ("memory", used.memory, limits.memory),
+            ("object bytes", used.object_bytes, limits.object_bytes),
+            ("queued bytes", used.queued_bytes, limits.queued_bytes),
+            ("module bytes", used.module_bytes, limits.module_bytes),
+        ];
+        let counts = [
+            ("jobs", used.jobs, limits.jobs),
+            ("queued tasks", used.queued_tasks, limits.queued_tasks),
+            ("actors", used.actors, limits.actors),
+            ("handles", used.handles, limits.handles),
+        ];
+        let of =
+            |limit: Option<String>| limit.map_or(String::new(), |limit| format!(" of {limit}"));
+        for (name, used, limit) in sizes {
+            let _ = writeln!(
+                text,
+                "  {name:<14} {}{}",
+                format_size(used),
+                of(limit.map(format_size))
+            );
+        }
+        for (name, used, limit) in counts {
+            let _ = writeln!(
+                text,
+                "  {name:<14} {used}{}",
+                of(limit.map(|n| n.to_string()))
+            );
+        }
+        let _ = writeln!(text, "  {:<14} {:.1} s", "processor time", used.cpu_seconds);
+    }
+    text
+}

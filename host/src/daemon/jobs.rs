@@ -1,0 +1,419 @@
+//! A job from its submission to its recorded end.
+
+use std::{
+    sync::{Arc, OnceLock, atomic::Ordering},
+    time::{Duration, Instant},
+};
+
+use parking_lot::Mutex;
+use tokio::sync::{mpsc, watch};
+
+use super::{Daemon, DaemonError, LOG_BYTES, LogBuffer, TenantSlot, bad_request, no_job};
+use crate::{
+    job::JobOptions,
+    ledger::{
+        self, End, Finish, JobCall, JobPhase, JobRecord, JobSpec, JsonText, Ledger, ModuleHash,
+        NewJob, Submitted, TenantName,
+    },
+    node::{Job, Module},
+    rt::clock,
+    types::{CallOptions, ErrorKind, JobId, JobStats, LogLine, TaskError},
+};
+
+/// How long the recording of an end waits until it is tried again, when the disk is full.
+const AGAIN: Duration = Duration::from_secs(1);
+
+/// A job that is asked for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct NewRequest {
+    /// One of the tenant's modules.
+    pub module: ModuleHash,
+    /// What is to run.
+    pub spec: JobSpec,
+    /// The same key is the same job.
+    pub key: Option<String>,
+}
+
+/// A job that has not ended.
+#[derive(Debug)]
+pub struct LiveJob {
+    id: JobId,
+    pub(super) tenant: TenantName,
+    /// What it prints.
+    pub logs: LogBuffer,
+    running: OnceLock<Running>,
+    /// What it used before this attempt: milliseconds of processor time and of time.
+    before: (u64, u64),
+    /// Why somebody wants it to end.
+    cancelled: Mutex<Option<String>>,
+    /// It was recorded, or left to the next start.
+    ended: watch::Sender<bool>,
+}
+
+#[derive(Debug)]
+struct Running {
+    job: Job,
+    since: Instant,
+}
+
+impl LiveJob {
+    fn new(record: &JobRecord, log_bytes: u64) -> Arc<Self> {
+        Arc::new(Self {
+            id: record.id,
+            tenant: record.tenant.clone(),
+            logs: LogBuffer::new(log_bytes),
+            running: OnceLock::new(),
+            before: (record.spent_cpu_ms, record.spent_wall_ms),
+            cancelled: Mutex::new(None),
+            ended: watch::Sender::new(false),
+        })
+    }
+
+    /// Its numbers so far, if it runs.
+    #[must_use]
+    pub fn stats(&self) -> Option<JobStats> {
+        self.running.get().map(|running| running.job.stats())
+    }
+
+    /// Its id, and what it has used over all attempts.
+    pub(super) fn used(&self) -> Option<(JobId, u64, u64)> {
+        let running = self.running.get()?;
+        let cpu = Duration::from_secs_f64(running.job.stats().cpu_seconds);
+        let wall = running.since.elapsed();
+        let (cpu_before, wall_before) = self.before;
+        Some((
+            self.id,
+            cpu_before + millis(cpu),
+            wall_before + millis(wall),
+        ))
+    }
+
+    /// Waits until it has ended.
+    pub async fn ended(&self) {
+        let mut ended = self.ended.subscribe();
+        // The sender lives as long as this.
+        let _ = ended.wait_for(|ended| *ended).await;
+    }
+
+    fn cancel(&self, reason: &str) {
+        self.cancelled
+            .lock()
+            .get_or_insert_with(|| reason.to_owned());
+        self.stop(reason);
+    }
+
+    /// Ends it here; the next start runs it again.
+    pub(super) fn abandon(&self) {
+        self.stop("the server stops");
+    }
+
+    fn stop(&self, reason: &str) {
+        if let Some(running) = self.running.get() {
+            running.job.cancel(ErrorKind::Cancelled, reason);
+        }
+    }
+}
+
+fn millis(time: Duration) -> u64 {
+    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
+}
+
+impl Daemon {
+    /// Accepts a job: it is on disk when this returns, and runs.
+    ///
+    /// # Errors
+    /// Why it is not accepted.
+    pub async fn submit(
+        &self,
+        tenant: &Arc<TenantSlot>,
+        request: NewRequest,
+    ) -> Result<Submitted, DaemonError> {
+        if !self.is_accepting() {
+            return Err(DaemonError::Stopping);
+        }
+        let submitted = self.0.ledger.submit_async(NewJob {
+            tenant: tenant.name.clone(),
+            module: request.module,
+            spec: request.spec,
+            key: request.key,
+        });
+        let submitted = submitted.await.map_err(refused)?;
+        if let Submitted::New(record) = &submitted {
+            self.begin(record.clone());
+        }
+        Ok(submitted)
+    }
+
+    /// The job as it lives, if it has not ended.
+    #[must_use]
+    pub fn live(&self, id: JobId) -> Option<Arc<LiveJob>> {
+        self.0.live.lock().get(&id).cloned()
+    }
+
+    /// Ends a job early. It has not ended yet when this returns.
+    ///
+    /// # Errors
+    /// [`DaemonError::Conflict`] when it has ended already.
+    pub fn cancel(&self, record: &JobRecord, reason: &str) -> Result<(), DaemonError> {
+        match self.live(record.id) {
+            Some(live) => {
+                live.cancel(reason);
+                Ok(())
+            }
+            None => Err(DaemonError::Conflict(format!(
+                "job {} is {} already",
+                record.id, record.phase
+            ))),
+        }
+    }
+
+    /// Runs a quarantined job again, whose admin knows why. Blocks on the disk.
+    ///
+    /// # Errors
+    /// When it is not in quarantine.
+    pub fn restart(&self, id: JobId) -> Result<JobRecord, DaemonError> {
+        let record = self.0.ledger.requeue(id).map_err(|error| match error {
+            ledger::JobError::NotFound(_) => no_job(id),
+            ledger::JobError::Failed(failure) => failure.into(),
+            other => DaemonError::Conflict(other.to_string()),
+        })?;
+        self.begin(record.clone());
+        Ok(record)
+    }
+
+    /// Starts the supervisor of a job that is queued.
+    pub(super) fn begin(&self, record: JobRecord) {
+        let Ok(tenant) = self.tenant(&record.tenant) else {
+            // A tenant with unfinished jobs is not removed.
+            return;
+        };
+        let log_bytes = tenant.record().limits.log_bytes.unwrap_or(LOG_BYTES);
+        let live = LiveJob::new(&record, log_bytes);
+        if self.0.live.lock().insert(record.id, live.clone()).is_some() {
+            debug_assert!(false, "a job has one supervisor");
+            return;
+        }
+        let daemon = self.clone();
+        self.0.event_loop.spawn(async move {
+            daemon.supervise(&tenant, record.id, &live).await;
+            daemon.0.live.lock().remove(&live.id);
+            live.logs.end();
+            live.ended.send_replace(true);
+        });
+    }
+
+    async fn supervise(&self, tenant: &Arc<TenantSlot>, id: JobId, live: &Arc<LiveJob>) {
+        let mut finish = match self.0.ledger.start_async(id).await {
+            Ok(record) => self.attempt(tenant, &record, live).await,
+            Err(ledger::JobError::Failed(failure)) => failed(failure.to_string()),
+            // It is gone, or somebody else's by now.
+            Err(_) => return,
+        };
+        if self.0.abandoning.load(Ordering::SeqCst) {
+            return;
+        }
+        if let Some(reason) = live.cancelled.lock().clone() {
+            finish.phase = JobPhase::Cancelled;
+            finish.end.reason = Some(reason);
+        }
+        if let Some((_, cpu, wall)) = live.used() {
+            (finish.spent_cpu_ms, finish.spent_wall_ms) = (cpu, wall);
+        }
+        finish.logs = live.logs.logs();
+        record_end(&self.0.ledger, id, finish).await;
+    }
+
+    /// One attempt of a job.
+    async fn attempt(
+        &self,
+        tenant: &Arc<TenantSlot>,
+        record: &JobRecord,
+        live: &Arc<LiveJob>,
+    ) -> Finish {
+        let inner = &self.0;
+        let module = inner.modules.load(
+            &inner.runtime,
+            &inner.ledger,
+            tenant,
+            record.module,
+            &record.module_name,
+        );
+        let module = match module.await {
+            Ok(module) => module,
+            Err(error) => return failed(error.to_string()),
+        };
+        let options = match options(tenant, record) {
+            Ok(options) => options,
+            Err(error) => return ended(1, Some(error), None, JobStats::default()),
+        };
+        let job = match &record.spec.call {
+            JobCall::Main => tenant.node.submit(&module, options),
+            JobCall::Task { .. } => tenant.node.open(&module, options),
+        };
+        let job = match job {
+            Ok(job) => job,
+            Err(error) => {
+                let error = TaskError::new(ErrorKind::NotFound, error.to_string());
+                return ended(2, Some(error), None, JobStats::default());
+            }
+        };
+        let running = Running {
+            job: job.clone(),
+            since: clock::now(),
+        };
+        if live.running.set(running).is_err() {
+            debug_assert!(false, "a job has one supervisor");
+        }
+        // Whoever wanted it to end before it was there.
+        let reason = live.cancelled.lock().clone();
+        if let Some(reason) = reason {
+            job.cancel(ErrorKind::Cancelled, &reason);
+        }
+        if self.0.abandoning.load(Ordering::SeqCst) {
+            live.abandon();
+        }
+        let lines = job.logs();
+        let (finish, ()) = tokio::join!(run(&job, &module, record), print(lines, live));
+        finish
+    }
+}
+
+/// Takes what the job prints, to its end.
+async fn print(lines: Option<mpsc::Receiver<LogLine>>, live: &LiveJob) {
+    let Some(mut lines) = lines else { return };
+    while let Some(line) = lines.recv().await {
+        live.logs.push(&line);
+    }
+}
+
+/// Waits for the job's end.
+async fn run(job: &Job, module: &Module, record: &JobRecord) -> Finish {
+    let JobCall::Task { name, args } = &record.spec.call else {
+        let end = job.wait().await;
+        return ended(end.exit_code, end.error, None, end.stats);
+    };
+    let args = args.iter().map(JsonText::value).collect::<Result<_, _>>();
+    let called = match args {
+        Ok(args) => job.call_json(name, args, CallOptions::default()).await,
+        Err(error) => Err(TaskError::new(
+            ErrorKind::BadArgument,
+            format!("the arguments of `{name}` of `{}`: {error}", module.name()),
+        )),
+    };
+    let result = match called {
+        Ok(pending) => pending.json().await,
+        // Nothing ran.
+        Err(error) => {
+            let end = job.close().await;
+            return ended(2, Some(error), None, end.stats);
+        }
+    };
+    // The calls that the task made and left behind end with the job.
+    let end = job.close().await;
+    match (result, end.error) {
+        (Ok(value), _) => ended(0, None, Some(JsonText::new(&value)), end.stats),
+        // The job ended first, and says why.
+        (Err(error), Some(why)) if error.kind == ErrorKind::Cancelled => {
+            ended(1, Some(why), None, end.stats)
+        }
+        (Err(error), _) => ended(1, Some(error), None, end.stats),
+    }
+}
+
+fn ended(
+    exit_code: i32,
+    error: Option<TaskError>,
+    result: Option<JsonText>,
+    stats: JobStats,
+) -> Finish {
+    Finish {
+        phase: JobPhase::Finished,
+        end: End {
+            exit_code,
+            error,
+            result,
+            reason: None,
+            stats,
+        },
+        logs: ledger::Logs::default(),
+        spent_cpu_ms: 0,
+        spent_wall_ms: 0,
+    }
+}
+
+/// The host could not run it.
+fn failed(why: String) -> Finish {
+    let error = TaskError::new(ErrorKind::System, why);
+    ended(125, Some(error), None, JobStats::default())
+}
+
+/// Writes an end down, however long the disk is full.
+async fn record_end(ledger: &Ledger, id: JobId, finish: Finish) {
+    loop {
+        match ledger.finish_async(id, finish.clone()).await {
+            Err(ledger::JobError::Failed(
+                ledger::Failure::Full { .. } | ledger::Failure::Io { .. },
+            )) => tokio::time::sleep(AGAIN).await,
+            // It is written, it was already, or it never can be.
+            Ok(_) | Err(_) => return,
+        }
+    }
+}
+
+fn refused(error: ledger::SubmitError) -> DaemonError {
+    use ledger::SubmitError as E;
+    match error {
+        E::NoTenant(_) | E::NoModule { .. } => DaemonError::NotFound(error.to_string()),
+        E::Conflict { .. } => DaemonError::Conflict(error.to_string()),
+        E::TooMany { .. } => DaemonError::OverLimit(error.to_string()),
+        E::Failed(failure) => failure.into(),
+        other => bad_request(other),
+    }
+}
+
+/// What the node is told of an attempt, with what is left of the job's time.
+fn options(tenant: &TenantSlot, record: &JobRecord) -> Result<JobOptions, TaskError> {
+    let limits = tenant.record().limits;
+    let (spec, grants) = (&record.spec, tenant.grants());
+    let left = |asked: Option<u64>, limit: Option<u64>, spent: u64, kind, what: &str| {
+        let limit = limit.map(|seconds| seconds.saturating_mul(1_000));
+        let Some(most) = asked.into_iter().chain(limit).min() else {
+            return Ok(None);
+        };
+        match most.checked_sub(spent).filter(|left| *left > 0) {
+            Some(left) => Ok(Some(Duration::from_millis(left))),
+            None => Err(TaskError::new(
+                kind,
+                format!("the job's earlier attempts used up its {most} ms of {what}"),
+            )),
+        }
+    };
+    let timeout = left(
+        spec.timeout_ms,
+        limits.wall_seconds_per_job,
+        record.spent_wall_ms,
+        ErrorKind::Timeout,
+        "time",
+    )?;
+    let cpu_limit = left(
+        spec.cpu_limit_ms,
+        limits.cpu_seconds_per_job,
+        record.spent_cpu_ms,
+        ErrorKind::Limit,
+        "processor time",
+    )?;
+    let mut env = grants.env;
+    env.extend(spec.env.iter().cloned());
+    Ok(JobOptions {
+        id: Some(record.id),
+        attempt: record.attempt.saturating_sub(1),
+        args: spec.args.clone(),
+        env: env.into_iter().collect(),
+        dirs: grants.dirs,
+        timeout,
+        cpu_limit,
+        task_cpu_limit: limits.cpu_seconds_per_task.map(Duration::from_secs),
+        logs: true,
+        ..JobOptions::default()
+    })
+}

@@ -1,0 +1,393 @@
+//! The runtime as a service: tenants, durable jobs, their output. No HTTP.
+//!
+//! A [`Daemon`] holds a [`Runtime`], a [`Ledger`] and the tenants. A job that it accepts is on disk; from then on it is the
+//! ledger's, and a `LiveJob` while it runs (`jobs.rs`): attempt counted, module compiled, run by the tenant's part of the
+//! node, its end recorded. When the daemon stops, jobs that have not ended are left to the next start.
+//!
+//! Invariants: a job is run by one supervisor at a time; a job that ended in the ledger is not run again; every message that
+//! names a job, module or tenant is about the caller's own.
+
+mod jobs;
+mod logs;
+mod modules;
+mod tenants;
+
+use std::{
+    collections::{BTreeMap, HashMap},
+    fmt,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
+    time::{Duration, Instant},
+};
+
+use parking_lot::{Mutex, RwLock};
+use thiserror::Error;
+use tokio::runtime::Handle;
+
+pub use jobs::{LiveJob, NewRequest};
+pub use logs::{LogBuffer, LogPart};
+pub use tenants::{Grants, LOG_BYTES, TenantSlot};
+
+use crate::{
+    config::{ServeConfig, TenantConfig},
+    ledger::{
+        self, JobRecord, Ledger, ModuleRecord, Recovered, TenantLimits, TenantName, TenantRecord,
+    },
+    node::{NodeInfo, Runtime},
+    rt::clock,
+    types::JobId,
+};
+
+/// How often what running jobs have used is written down.
+const CHECKPOINT: Duration = Duration::from_secs(5);
+/// How often old jobs are looked for.
+const EXPIRY: Duration = Duration::from_secs(60);
+
+/// Why something is not done.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum DaemonError {
+    /// There is no such thing for the caller.
+    #[error("{0}")]
+    NotFound(String),
+    /// It is not possible as things stand.
+    #[error("{0}")]
+    Conflict(String),
+    /// The request makes no sense.
+    #[error("{0}")]
+    BadRequest(String),
+    /// The module can't be used.
+    #[error("{0}")]
+    BadModule(String),
+    /// A limit of the tenant.
+    #[error("{0}")]
+    OverLimit(String),
+    /// The disk is full.
+    #[error("{0}")]
+    DiskFull(String),
+    /// The daemon takes nothing new any more.
+    #[error("the server stops and takes no more work: send it again to the one that follows")]
+    Stopping,
+    /// The host failed.
+    #[error("{0}")]
+    Internal(String),
+}
+
+impl From<ledger::Failure> for DaemonError {
+    fn from(failure: ledger::Failure) -> Self {
+        match failure {
+            ledger::Failure::Full { .. } => Self::DiskFull(failure.to_string()),
+            ledger::Failure::Closed => Self::Stopping,
+            _ => Self::Internal(failure.to_string()),
+        }
+    }
+}
+
+impl From<ledger::ModuleError> for DaemonError {
+    fn from(error: ledger::ModuleError) -> Self {
+        use ledger::ModuleError as E;
+        match error {
+            E::Failed(failure) => failure.into(),
+            E::NotFound { .. } | E::NoTenant(_) => Self::NotFound(error.to_string()),
+            other => Self::OverLimit(other.to_string()),
+        }
+    }
+}
+
+/// The runtime as a service; cheap to clone.
+#[derive(Clone)]
+pub struct Daemon(Arc<Inner>);
+
+struct Inner {
+    runtime: Runtime,
+    ledger: Ledger,
+    tenants: RwLock<BTreeMap<TenantName, Arc<TenantSlot>>>,
+    live: Mutex<HashMap<JobId, Arc<LiveJob>>>,
+    modules: modules::Modules,
+    defaults: RwLock<TenantConfig>,
+    accepting: AtomicBool,
+    /// Jobs are ended without an end in the ledger, so that the next start runs them again.
+    abandoning: AtomicBool,
+    started: Instant,
+    /// Where supervisors run.
+    event_loop: Handle,
+}
+
+impl fmt::Debug for Daemon {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Daemon")
+            .field("jobs", &self.0.live.lock().len())
+            .finish_non_exhaustive()
+    }
+}
+
+impl Daemon {
+    /// Puts the parts together, and begins the jobs again that an earlier process left. Must be called in the event loop
+    /// that is to run their supervisors.
+    ///
+    /// # Errors
+    /// When a tenant of the configuration has no valid name, or can't be recorded.
+    ///
+    /// # Panics
+    /// Outside of an event loop.
+    pub fn start(
+        runtime: Runtime,
+        ledger: Ledger,
+        recovered: Recovered,
+        config: &ServeConfig,
+    ) -> Result<Self, DaemonError> {
+        let daemon = Self(Arc::new(Inner {
+            runtime,
+            ledger,
+            tenants: RwLock::default(),
+            live: Mutex::default(),
+            modules: modules::Modules::default(),
+            defaults: RwLock::new(config.defaults.clone()),
+            accepting: AtomicBool::new(true),
+            abandoning: AtomicBool::new(false),
+            started: clock::now(),
+            event_loop: Handle::current(),
+        }));
+        daemon.configure(config)?;
+        for record in recovered.rerun {
+            daemon.begin(record);
+        }
+        daemon.keep_house();
+        Ok(daemon)
+    }
+
+    /// Takes over the tenants of a configuration, at the start and when it was changed.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start); what came before the tenant in question is done.
+    pub fn configure(&self, config: &ServeConfig) -> Result<(), DaemonError> {
+        *self.0.defaults.write() = config.defaults.clone();
+        let known = self.0.ledger.tenants()?;
+        for (name, tenant) in &config.tenant {
+            let name: TenantName = name.parse().map_err(bad_request)?;
+            let (weight, limits, grants) = tenants::from_config(&tenant.over(&config.defaults));
+            let record = self.record_tenant(name, weight, limits)?;
+            self.place(record, grants, true);
+        }
+        for record in known {
+            if !config.tenant.contains_key(record.name.as_str()) {
+                let (_, _, grants) = tenants::from_config(&config.defaults);
+                self.place(record, grants, false);
+            }
+        }
+        Ok(())
+    }
+
+    fn record_tenant(
+        &self,
+        name: TenantName,
+        weight: std::num::NonZeroU32,
+        limits: TenantLimits,
+    ) -> Result<TenantRecord, DaemonError> {
+        Ok(self.0.ledger.put_tenant(name, weight, limits)?)
+    }
+
+    fn place(&self, record: TenantRecord, grants: Grants, from_config: bool) {
+        let mut tenants = self.0.tenants.write();
+        match tenants.get(&record.name) {
+            Some(slot) => slot.set(record, grants, from_config),
+            None => {
+                let name = record.name.clone();
+                let slot = TenantSlot::new(&self.0.runtime, record, grants, from_config);
+                tenants.insert(name, slot);
+            }
+        }
+    }
+
+    /// Makes a tenant, or changes what it is. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`DaemonError::Conflict`] for a tenant of the configuration file.
+    pub fn put_tenant(
+        &self,
+        name: TenantName,
+        weight: std::num::NonZeroU32,
+        limits: TenantLimits,
+    ) -> Result<Arc<TenantSlot>, DaemonError> {
+        if self.tenant(&name).is_ok_and(|slot| slot.is_from_config()) {
+            return Err(DaemonError::Conflict(format!(
+                "tenant `{name}` is in the configuration file: change it there and send SIGHUP"
+            )));
+        }
+        let (_, _, grants) = tenants::from_config(&self.0.defaults.read());
+        let record = self.record_tenant(name.clone(), weight, limits)?;
+        self.place(record, grants, false);
+        self.tenant(&name)
+    }
+
+    /// Removes a tenant with its tokens, modules and ended jobs. Blocks on the disk.
+    ///
+    /// # Errors
+    /// [`DaemonError::Conflict`] while it has jobs that have not ended, or for one of the configuration file.
+    pub fn remove_tenant(&self, name: &TenantName) -> Result<(), DaemonError> {
+        if self.tenant(name)?.is_from_config() {
+            return Err(DaemonError::Conflict(format!(
+                "tenant `{name}` is in the configuration file: remove it there and send SIGHUP first"
+            )));
+        }
+        self.0
+            .ledger
+            .remove_tenant(name.clone())
+            .map_err(|error| match error {
+                ledger::TenantError::NotFound(_) => DaemonError::NotFound(error.to_string()),
+                ledger::TenantError::Failed(failure) => failure.into(),
+                _ => DaemonError::Conflict(error.to_string()),
+            })?;
+        self.0.tenants.write().remove(name);
+        Ok(())
+    }
+
+    /// A tenant.
+    ///
+    /// # Errors
+    /// [`DaemonError::NotFound`].
+    pub fn tenant(&self, name: &TenantName) -> Result<Arc<TenantSlot>, DaemonError> {
+        let slot = self.0.tenants.read().get(name).cloned();
+        slot.ok_or_else(|| DaemonError::NotFound(format!("there is no tenant `{name}`")))
+    }
+
+    /// All tenants, by their names.
+    #[must_use]
+    pub fn tenants(&self) -> Vec<Arc<TenantSlot>> {
+        self.0.tenants.read().values().cloned().collect()
+    }
+
+    /// The records on disk.
+    #[must_use]
+    pub fn ledger(&self) -> &Ledger {
+        &self.0.ledger
+    }
+
+    /// What the node offers.
+    #[must_use]
+    pub fn info(&self) -> NodeInfo {
+        self.0.runtime.info()
+    }
+
+    /// How long it has run.
+    #[must_use]
+    pub fn uptime(&self) -> Duration {
+        self.0.started.elapsed()
+    }
+
+    /// Whether it takes new work.
+    #[must_use]
+    pub fn is_accepting(&self) -> bool {
+        self.0.accepting.load(Ordering::SeqCst)
+    }
+
+    /// Checks, compiles and keeps a module for a tenant.
+    ///
+    /// # Errors
+    /// What is wrong with it, or which limit it is over.
+    pub async fn push(
+        &self,
+        tenant: &Arc<TenantSlot>,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<ModuleRecord, DaemonError> {
+        if !self.is_accepting() {
+            return Err(DaemonError::Stopping);
+        }
+        let inner = &self.0;
+        let module = inner
+            .modules
+            .compile(&inner.runtime, tenant, name, bytes.clone());
+        module.await?;
+        let (ledger, owner, name) = (inner.ledger.clone(), tenant.name.clone(), name.to_owned());
+        let put = move || ledger.put_module(&owner, &name, &bytes);
+        let put = tokio::task::spawn_blocking(put).await;
+        put.map_err(|_| DaemonError::Stopping)?
+            .map_err(DaemonError::from)
+    }
+
+    /// Writes down what jobs used, and removes old ones, for as long as the event loop runs.
+    fn keep_house(&self) {
+        let inner = Arc::downgrade(&self.0);
+        let mut next_expiry = clock::now();
+        self.0.event_loop.spawn(async move {
+            loop {
+                tokio::time::sleep(CHECKPOINT).await;
+                let Some(inner) = inner.upgrade() else { return };
+                let daemon = Self(inner);
+                let expire = clock::now() >= next_expiry;
+                if expire {
+                    next_expiry = clock::now() + EXPIRY;
+                }
+                let work = move || {
+                    // Failures show with the next job that is recorded.
+                    let _ = daemon.0.ledger.checkpoint(&daemon.used());
+                    if expire {
+                        let _ = daemon.0.ledger.expire(clock::unix_millis());
+                    }
+                };
+                let _ = tokio::task::spawn_blocking(work).await;
+            }
+        });
+    }
+
+    /// What running jobs have used over all their attempts: milliseconds of processor time and of time.
+    fn used(&self) -> Vec<(JobId, u64, u64)> {
+        let live: Vec<_> = self.0.live.lock().values().cloned().collect();
+        live.iter().filter_map(|job| job.used()).collect()
+    }
+
+    /// Bytes of output that are kept of a tenant's running jobs.
+    #[must_use]
+    pub fn log_bytes(&self, tenant: &TenantName) -> u64 {
+        let live = self.0.live.lock();
+        let own = live.values().filter(|job| job.tenant == *tenant);
+        own.map(|job| job.logs.kept().0).sum()
+    }
+
+    /// Takes no new work, and waits until all jobs have ended, at most so long. Those that have not are stopped and run again
+    /// at the next start. Nothing else may be asked for afterwards.
+    pub async fn stop(&self, patience: Duration) {
+        self.0.accepting.store(false, Ordering::SeqCst);
+        let all_ended = async {
+            while !self.0.live.lock().is_empty() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        };
+        let _ = tokio::time::timeout(patience, all_ended).await;
+        self.0.abandoning.store(true, Ordering::SeqCst);
+        let left: Vec<_> = self.0.live.lock().values().cloned().collect();
+        for job in left {
+            job.abandon();
+        }
+        let gone = async {
+            while !self.0.live.lock().is_empty() {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        };
+        let _ = tokio::time::timeout(Duration::from_secs(5), gone).await;
+        let ledger = self.0.ledger.clone();
+        let _ = tokio::task::spawn_blocking(move || ledger.close()).await;
+    }
+
+    /// A tenant's job as the ledger has it.
+    ///
+    /// # Errors
+    /// [`DaemonError::NotFound`], for another tenant's too.
+    pub fn job(&self, tenant: Option<&TenantName>, id: JobId) -> Result<JobRecord, DaemonError> {
+        let job = self.0.ledger.job(tenant, id)?;
+        job.ok_or_else(|| no_job(id))
+    }
+}
+
+fn bad_request(error: impl fmt::Display) -> DaemonError {
+    DaemonError::BadRequest(error.to_string())
+}
+
+fn no_job(id: JobId) -> DaemonError {
+    DaemonError::NotFound(format!(
+        "there is no job {id}: it never was, or it was removed when it was old"
+    ))
+}

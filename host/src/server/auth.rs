@@ -1,0 +1,152 @@
+//! Who asks, and what they may.
+//!
+//! A token is a tenant's or the host's. The host's admin acts for a tenant that it names in a header. What belongs to another
+//! tenant is answered as what is not there.
+
+use std::sync::Arc;
+
+use axum::{
+    extract::FromRequestParts,
+    http::{HeaderMap, header, request::Parts},
+};
+
+use super::{
+    App,
+    problem::{Refusal, Result},
+};
+use crate::{
+    api::{self, DEFAULT_TENANT, TENANT_HEADER},
+    daemon::TenantSlot,
+    ledger::{Role, TenantName, TokenRecord},
+};
+
+/// Whoever sent a valid token, within its tenant's rate of requests.
+#[derive(Debug, Clone)]
+pub(super) struct Caller {
+    token: TokenRecord,
+    /// The tenant that the request is about: the token's, or the one that the host's admin names.
+    about: Option<TenantName>,
+}
+
+impl FromRequestParts<App> for Caller {
+    type Rejection = Refusal;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self> {
+        let text = bearer(&parts.headers).ok_or_else(Refusal::unauthorized)?;
+        let token = app.daemon.ledger().verify(text);
+        let token = token.ok_or_else(Refusal::unauthorized)?;
+        let named = match parts.headers.get(TENANT_HEADER).map(|name| name.to_str()) {
+            None => None,
+            Some(Ok(name)) => Some(name.parse::<TenantName>()),
+            Some(Err(_)) => return Err(Refusal::bad_request("the tenant's name is no text")),
+        };
+        let named = named.transpose();
+        let named = named.map_err(|error| Refusal::bad_request(error.to_string()))?;
+        let about = match (&token.tenant, named) {
+            (None, named) => named,
+            (Some(own), None) => Some(own.clone()),
+            (Some(own), Some(named)) if *own == named => Some(named),
+            (Some(_), Some(named)) => {
+                return Err(Refusal::not_found(format!("there is no tenant `{named}`")));
+            }
+        };
+        let caller = Self { token, about };
+        if let Some(own) = &caller.token.tenant {
+            let slot = app.daemon.tenant(own)?;
+            slot.request().map_err(|again| {
+                Refusal::too_many(format!("tenant `{own}` sends too many requests"), again)
+            })?;
+        }
+        Ok(caller)
+    }
+}
+
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let value = headers.get(header::AUTHORIZATION)?.to_str().ok()?;
+    let (scheme, token) = value.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim())
+}
+
+impl Caller {
+    /// What the token may do.
+    pub(super) fn role(&self) -> api::Role {
+        role(self.token.role)
+    }
+
+    /// The tenant that the request is about, if any.
+    pub(super) fn about(&self) -> Option<&TenantName> {
+        self.about.as_ref()
+    }
+
+    /// The tenant that the request is about; the usual one for the host's admin who names none.
+    pub(super) fn tenant(&self, app: &App) -> Result<Arc<TenantSlot>> {
+        if let Some(name) = &self.about {
+            return Ok(app.daemon.tenant(name)?);
+        }
+        let usual = DEFAULT_TENANT.parse().ok();
+        let usual = usual.and_then(|name| app.daemon.tenant(&name).ok());
+        usual.ok_or_else(|| {
+            Refusal::bad_request(format!(
+                "the host's admin has to name a tenant in the header `{TENANT_HEADER}`, since there is no tenant `{DEFAULT_TENANT}`"
+            ))
+        })
+    }
+
+    /// Whether it may change what its tenant has.
+    pub(super) fn may_submit(&self) -> Result<()> {
+        match self.token.role {
+            Role::Admin | Role::Submit => Ok(()),
+            Role::Read => Err(Refusal::forbidden("submit or change anything")),
+        }
+    }
+
+    /// Whether it is an admin, of the tenant or of the host.
+    pub(super) fn may_administer(&self) -> Result<()> {
+        match self.token.role {
+            Role::Admin => Ok(()),
+            Role::Submit | Role::Read => Err(Refusal::forbidden("administer")),
+        }
+    }
+
+    /// Whether it is the host's admin.
+    pub(super) fn may_administer_host(&self) -> Result<()> {
+        match (&self.token.tenant, self.token.role) {
+            (None, Role::Admin) => Ok(()),
+            _ => Err(Refusal::forbidden("administer the host")),
+        }
+    }
+
+    /// Whether it may administer this tenant; another one's is not there.
+    pub(super) fn may_administer_tenant(&self, name: &TenantName) -> Result<()> {
+        self.sees_tenant(name)?;
+        self.may_administer()
+    }
+
+    /// Whether this tenant is there for it.
+    pub(super) fn sees_tenant(&self, name: &TenantName) -> Result<()> {
+        match &self.token.tenant {
+            Some(own) if own != name => {
+                Err(Refusal::not_found(format!("there is no tenant `{name}`")))
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// A role as the API has it.
+pub(super) fn role(role: Role) -> api::Role {
+    match role {
+        Role::Admin => api::Role::Admin,
+        Role::Submit => api::Role::Submit,
+        Role::Read => api::Role::Read,
+    }
+}
+
+/// A role as the ledger has it.
+pub(super) fn ledger_role(role: api::Role) -> Role {
+    match role {
+        api::Role::Admin => Role::Admin,
+        api::Role::Submit => Role::Submit,
+        api::Role::Read => Role::Read,
+    }
+}

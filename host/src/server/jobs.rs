@@ -1,0 +1,494 @@
+//! Jobs: submitted, looked at, followed, cancelled.
+
+use std::{convert::Infallible, sync::Arc, time::Duration};
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Query, State, rejection::JsonRejection},
+    http::{HeaderMap, StatusCode, header},
+    response::{
+        IntoResponse, Response,
+        sse::{Event, KeepAlive, Sse},
+    },
+};
+use futures_util::stream::{self, Stream};
+use serde::Deserialize;
+
+use super::{
+    App,
+    auth::Caller,
+    modules,
+    problem::{Refusal, Result},
+};
+use crate::{
+    api::{DroppedLogs, JobList, JobLogs, JobRequest, JobState, JobView, KEY_HEADER, Problem},
+    daemon::{Daemon, DaemonError, LiveJob, LogBuffer, NewRequest},
+    ledger::{JobCall, JobPhase, JobRecord, JobSpec, JsonText, Submitted, TenantName},
+    types::JobId,
+};
+
+/// How many jobs a list has at most.
+const MAX_LIST: usize = 1_000;
+/// How long a request for a result may wait.
+const MAX_WAIT: u64 = 300;
+
+/// Accepts a job. It is on disk when the answer comes, and runs; the same key again gives the same job.
+#[utoipa::path(post, path = "/v1/jobs", tag = "jobs", request_body = JobRequest,
+    params(("idempotency-key" = Option<String>, Header, description = "However often a request comes with this key, it is one job.")),
+    responses((status = 201, body = JobView), (status = 200, body = JobView, description = "The key's job, which was there already."),
+        (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
+        (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 429, body = Problem), (status = 503, body = Problem), (status = 507, body = Problem)))]
+pub(super) async fn submit(
+    State(app): State<App>,
+    caller: Caller,
+    headers: HeaderMap,
+    request: std::result::Result<Json<JobRequest>, JsonRejection>,
+) -> Result<(StatusCode, Json<JobView>)> {
+    caller.may_submit()?;
+    let tenant = caller.tenant(&app)?;
+    let Json(request) = request.map_err(super::bad_json)?;
+    let key = match headers.get(KEY_HEADER).map(|key| key.to_str()) {
+        None => None,
+        Some(Ok(key)) => Some(key.to_owned()),
+        Some(Err(_)) => return Err(Refusal::bad_request("the idempotency key is no ASCII text")),
+    };
+    let request = NewRequest {
+        module: modules::parse(&request.module)?,
+        spec: spec(request)?,
+        key,
+    };
+    let submitted = app.daemon.submit(&tenant, request).await?;
+    let status = match submitted {
+        Submitted::New(_) => StatusCode::CREATED,
+        Submitted::Existing(_) => StatusCode::OK,
+    };
+    Ok((status, Json(view(&app.daemon, submitted.job()))))
+}
+
+fn spec(request: JobRequest) -> Result<JobSpec> {
+    if request.task.is_some() && !request.args.is_empty() {
+        return Err(Refusal::bad_request(
+            "`args` are the program's, for its `main`; give a task its own in `task.args`",
+        ));
+    }
+    for name in request.env.keys() {
+        if name.is_empty() || name.contains(['=', '\0']) {
+            let name = name.escape_debug();
+            return Err(Refusal::bad_request(format!(
+                "`{name}` is no name of a variable"
+            )));
+        }
+    }
+    let texts = request.args.iter().chain(request.env.values());
+    if texts.into_iter().any(|text| text.contains('\0')) {
+        return Err(Refusal::bad_request(
+            "arguments and variables can't hold a zero byte",
+        ));
+    }
+    let call = match request.task {
+        None => JobCall::Main,
+        Some(task) => JobCall::Task {
+            args: task.args.iter().map(JsonText::new).collect(),
+            name: task.name,
+        },
+    };
+    Ok(JobSpec {
+        call,
+        args: request.args,
+        env: request.env.into_iter().collect(),
+        timeout_ms: request.timeout_ms,
+        cpu_limit_ms: request.cpu_limit_ms,
+        restart: !request.no_restart,
+    })
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ListQuery {
+    /// Jobs in these states only, with commas between them.
+    #[serde(default)]
+    state: Option<String>,
+    /// Where an earlier list ended: its `next`.
+    #[serde(default)]
+    before: Option<String>,
+    /// How many, at most 1,000.
+    #[serde(default)]
+    #[param(minimum = 1, maximum = 1000)]
+    limit: Option<usize>,
+}
+
+/// The tenant's jobs, the newest first; all tenants' for the host's admin who names none.
+#[utoipa::path(get, path = "/v1/jobs", tag = "jobs", params(ListQuery),
+    responses((status = 200, body = JobList), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn list(
+    State(app): State<App>,
+    caller: Caller,
+    query: std::result::Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Json<JobList>> {
+    let Query(query) = query.map_err(|error| Refusal::bad_request(error.body_text()))?;
+    if let Some(name) = caller.about() {
+        app.daemon.tenant(name)?;
+    }
+    let phases = query.state.as_deref();
+    let phases = phases.map_or(Ok(JobPhase::ALL.to_vec()), phases_of)?;
+    let before = query.before.as_deref().map(str::parse).transpose();
+    let before = before.map_err(|_| Refusal::bad_request("`before` is no `next` of a list"))?;
+    let limit = query.limit.unwrap_or(100);
+    if !(1..=MAX_LIST).contains(&limit) {
+        return Err(Refusal::bad_request(format!(
+            "`limit` is from 1 to {MAX_LIST}"
+        )));
+    }
+    let (ledger, about) = (app.daemon.ledger().clone(), caller.about().cloned());
+    let page = app.blocking(move || ledger.jobs(about.as_ref(), &phases, before, limit));
+    let page = page.await?.map_err(DaemonError::from)?;
+    Ok(Json(JobList {
+        jobs: page.jobs.iter().map(|job| view(&app.daemon, job)).collect(),
+        next: page.next.map(|next| next.to_string()),
+    }))
+}
+
+fn phases_of(text: &str) -> Result<Vec<JobPhase>> {
+    let one = |name: &str| {
+        let known = JobPhase::ALL
+            .into_iter()
+            .find(|phase| phase.to_string() == name);
+        known.ok_or_else(|| {
+            let all = JobPhase::ALL.map(|phase| phase.to_string()).join(", ");
+            let name = name.escape_debug();
+            Refusal::bad_request(format!("`{name}` is no state of a job: these are {all}"))
+        })
+    };
+    text.split(',').map(one).collect()
+}
+
+/// A job.
+#[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
+    responses((status = 200, body = JobView), (status = 401, body = Problem), (status = 404, body = Problem),
+        (status = 429, body = Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<Json<JobView>> {
+    let job = find(&app, &caller, &id).await?;
+    Ok(Json(view(&app.daemon, &job)))
+}
+
+/// The caller's job; what is no id is no job either.
+async fn find(app: &App, caller: &Caller, id: &str) -> Result<JobRecord> {
+    let Ok(id) = id.parse::<JobId>() else {
+        let id = id.escape_debug();
+        return Err(Refusal::not_found(format!("there is no job `{id}`")));
+    };
+    let (daemon, about) = (app.daemon.clone(), caller.about().cloned());
+    let job = app.blocking(move || daemon.job(about.as_ref(), id)).await?;
+    Ok(job?)
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct ResultQuery {
+    /// Seconds to wait for the job's end, at most 300.
+    #[serde(default)]
+    #[param(minimum = 0, maximum = 300)]
+    wait: u64,
+}
+
+/// What a job's task gave, as JSON. 409 while there is none.
+#[utoipa::path(get, path = "/v1/jobs/{id}/result", tag = "jobs", params(("id" = String, Path, description = "The job's id."), ResultQuery),
+    responses((status = 200, content_type = "application/json"), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn result(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    query: std::result::Result<Query<ResultQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response> {
+    let Query(query) = query.map_err(|error| Refusal::bad_request(error.body_text()))?;
+    if query.wait > MAX_WAIT {
+        return Err(Refusal::bad_request(format!(
+            "`wait` is at most {MAX_WAIT} seconds"
+        )));
+    }
+    let mut job = find(&app, &caller, &id).await?;
+    if let Some(live) = app.daemon.live(job.id) {
+        // Too late is told below.
+        let _ = tokio::time::timeout(Duration::from_secs(query.wait), live.ended()).await;
+        job = find(&app, &caller, &id).await?;
+    }
+    let result = job.end.as_ref().and_then(|end| end.result.as_ref());
+    match result {
+        Some(text) => {
+            let json = [(header::CONTENT_TYPE, "application/json")];
+            Ok((json, text.as_str().to_owned()).into_response())
+        }
+        None if job.expired => Err(Refusal::not_found(format!(
+            "the result of job {} is old and was removed",
+            job.id
+        ))),
+        None => Err(Refusal::conflict(format!(
+            "job {} is {} and has no result",
+            job.id, job.phase
+        ))),
+    }
+}
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct LogQuery {
+    /// The number of the first line that is wanted.
+    #[serde(default)]
+    from: u64,
+    /// Goes on with what the job prints, to its end.
+    #[serde(default)]
+    follow: bool,
+}
+
+/// What a job prints: as server-sent events (`line`, `dropped`, and `end` with the job) when the client accepts those, else as
+/// text.
+#[utoipa::path(get, path = "/v1/jobs/{id}/logs", tag = "jobs", params(("id" = String, Path, description = "The job's id."), LogQuery),
+    responses((status = 200, content((String = "text/plain"), (String = "text/event-stream"))), (status = 400, body = Problem),
+        (status = 401, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn logs(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+    headers: HeaderMap,
+    query: std::result::Result<Query<LogQuery>, axum::extract::rejection::QueryRejection>,
+) -> Result<Response> {
+    let Query(query) = query.map_err(|error| Refusal::bad_request(error.body_text()))?;
+    let live = live(&app, &caller, &id).await?;
+    let reader = match live {
+        Some(live) => Reader::Live(live),
+        None => {
+            let job = find(&app, &caller, &id).await?;
+            let ledger = app.daemon.ledger().clone();
+            let about = caller.about().cloned();
+            let tail = app.blocking(move || ledger.read_logs(about.as_ref(), job.id));
+            let tail = tail
+                .await?
+                .map_err(|error| Refusal::internal(error.to_string()))?;
+            let dropped = DroppedLogs {
+                lines: job.logs.dropped_lines,
+                bytes: job.logs.dropped_bytes,
+            };
+            Reader::Ended(LogBuffer::of_ended(&tail, dropped))
+        }
+    };
+    let accepts = headers
+        .get(header::ACCEPT)
+        .and_then(|value| value.to_str().ok());
+    let events = accepts.is_some_and(|accepts| accepts.contains("text/event-stream"));
+    let last = headers
+        .get("last-event-id")
+        .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
+    let from = last.map_or(query.from, |last| last + 1);
+    let follow = Follow {
+        app,
+        about: caller.about().cloned(),
+        id,
+        reader,
+        next: from,
+        wait: query.follow,
+        done: false,
+    };
+    if events {
+        let beat = KeepAlive::new().interval(Duration::from_secs(15));
+        return Ok(Sse::new(follow.events()).keep_alive(beat).into_response());
+    }
+    let text = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
+    Ok((text, Body::from_stream(follow.text())).into_response())
+}
+
+async fn live(app: &App, caller: &Caller, id: &str) -> Result<Option<Arc<LiveJob>>> {
+    let job = find(app, caller, id).await?;
+    Ok(app.daemon.live(job.id))
+}
+
+enum Reader {
+    Live(Arc<LiveJob>),
+    Ended(LogBuffer),
+}
+
+impl Reader {
+    fn buffer(&self) -> &LogBuffer {
+        match self {
+            Self::Live(live) => &live.logs,
+            Self::Ended(buffer) => buffer,
+        }
+    }
+}
+
+/// Somebody who reads a job's output.
+struct Follow {
+    app: App,
+    about: Option<TenantName>,
+    id: String,
+    reader: Reader,
+    next: u64,
+    wait: bool,
+    done: bool,
+}
+
+impl Follow {
+    /// What comes next; nothing at the end, or of a job that goes on when that is not wanted.
+    async fn part(&mut self) -> Option<crate::daemon::LogPart> {
+        if self.done {
+            return None;
+        }
+        if self.wait {
+            self.reader.buffer().wait(self.next).await;
+        }
+        let part = self.reader.buffer().read(self.next);
+        self.next = part.next;
+        self.done = part.is_end || (!self.wait && part.entries.is_empty());
+        Some(part)
+    }
+
+    /// The job as it is after its output ended.
+    async fn end(&self) -> Option<JobView> {
+        if let Reader::Live(live) = &self.reader {
+            live.ended().await;
+        }
+        let id = self.id.parse().ok()?;
+        let (daemon, about) = (self.app.daemon.clone(), self.about.clone());
+        let job = self
+            .app
+            .blocking(move || daemon.job(about.as_ref(), id))
+            .await;
+        let job = job.ok()?.ok()?;
+        Some(view(&self.app.daemon, &job))
+    }
+
+    fn events(self) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
+        let parts = stream::unfold(self, |mut follow| async move {
+            let part = follow.part().await?;
+            let mut events = Vec::new();
+            if part.missed > 0 {
+                let dropped = DroppedLogs {
+                    lines: part.missed,
+                    bytes: 0,
+                };
+                events.push(event("dropped", &dropped));
+            }
+            for entry in &part.entries {
+                events.push(event("line", entry).id(entry.seq.to_string()));
+            }
+            if part.is_end
+                && let Some(job) = follow.end().await
+            {
+                events.push(event("end", &job));
+            }
+            Some((stream::iter(events.into_iter().map(Ok)), follow))
+        });
+        futures_util::StreamExt::flatten(parts)
+    }
+
+    fn text(self) -> impl Stream<Item = std::result::Result<bytes::Bytes, Infallible>> {
+        stream::unfold(self, |mut follow| async move {
+            let part = follow.part().await?;
+            let mut text = Vec::new();
+            if part.missed > 0 {
+                text.extend(format!("… {} lines are not kept any more\n", part.missed).bytes());
+            }
+            for entry in &part.entries {
+                text.extend_from_slice(&entry.bytes());
+            }
+            Some((Ok(text.into()), follow))
+        })
+    }
+}
+
+fn event(name: &'static str, data: &impl serde::Serialize) -> Event {
+    // Plain data serializes, on one line.
+    let data = serde_json::to_string(data).unwrap_or_default();
+    Event::default().event(name).data(data)
+}
+
+/// Cancels a job; it ends within a moment.
+#[utoipa::path(post, path = "/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
+    responses((status = 202, body = JobView), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn cancel(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<JobView>)> {
+    let job = find(&app, &caller, &id).await?;
+    caller.may_submit()?;
+    app.daemon.cancel(&job, "it was cancelled")?;
+    Ok((StatusCode::ACCEPTED, Json(view(&app.daemon, &job))))
+}
+
+/// Runs a job again that is in quarantine. For the host's admin.
+#[utoipa::path(post, path = "/v1/jobs/{id}/restart", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
+    responses((status = 202, body = JobView), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn restart(
+    State(app): State<App>,
+    caller: Caller,
+    Path(id): Path<String>,
+) -> Result<(StatusCode, Json<JobView>)> {
+    let job = find(&app, &caller, &id).await?;
+    caller.may_administer_host()?;
+    let daemon = app.daemon.clone();
+    let job = app.blocking(move || daemon.restart(job.id)).await??;
+    Ok((StatusCode::ACCEPTED, Json(view(&app.daemon, &job))))
+}
+
+fn state(phase: JobPhase) -> JobState {
+    match phase {
+        JobPhase::Queued => JobState::Queued,
+        JobPhase::Running => JobState::Running,
+        JobPhase::Finished => JobState::Finished,
+        JobPhase::Cancelled => JobState::Cancelled,
+        JobPhase::Lost => JobState::Lost,
+        JobPhase::Quarantined => JobState::Quarantined,
+    }
+}
+
+fn view(daemon: &Daemon, record: &JobRecord) -> JobView {
+    let live = daemon.live(record.id);
+    let logs = match &live {
+        Some(live) => {
+            let (bytes, dropped) = live.logs.kept();
+            JobLogs {
+                bytes,
+                dropped_bytes: dropped.bytes,
+                dropped_lines: dropped.lines,
+            }
+        }
+        None => JobLogs {
+            bytes: record.logs.bytes,
+            dropped_bytes: record.logs.dropped_bytes,
+            dropped_lines: record.logs.dropped_lines,
+        },
+    };
+    let end = record.end.as_ref();
+    let stats = live.and_then(|live| live.stats());
+    JobView {
+        id: record.id.to_string(),
+        tenant: record.tenant.to_string(),
+        module: record.module.to_string(),
+        module_name: record.module_name.clone(),
+        task: match &record.spec.call {
+            JobCall::Main => None,
+            JobCall::Task { name, .. } => Some(name.clone()),
+        },
+        state: state(record.phase),
+        attempt: record.attempt,
+        submitted_at: record.submitted_at,
+        started_at: record.started_at,
+        ended_at: record.ended_at,
+        exit_code: end.map(|end| end.exit_code),
+        error: end.and_then(|end| end.error.clone()),
+        reason: end.and_then(|end| end.reason.clone()),
+        has_result: end.is_some_and(|end| end.result.is_some()),
+        logs,
+        stats: stats.unwrap_or_else(|| end.map_or_else(Default::default, |end| end.stats.clone())),
+    }
+}

@@ -1,0 +1,174 @@
+//! The door: HTTP with JSON in front of a [`Daemon`]. Decodes, asks, encodes.
+//!
+//! [`Server::bind`] takes an address, [`Server::serve`] answers until it is told to stop. HTTP/1.1 and 2, with TLS if there is a
+//! certificate. Who asks is in `auth.rs`, errors are in `problem.rs`; each other file is a part of the API. The OpenAPI document
+//! is made from the handlers ([`document`]).
+//!
+//! Invariants: nothing is answered before the token was looked at, but for health and the document; a request's body has a
+//! bound; nothing blocks the event loop.
+
+mod auth;
+mod health;
+mod jobs;
+mod listen;
+mod modules;
+mod problem;
+mod tenants;
+
+use std::sync::Arc;
+
+use axum::{
+    Router,
+    extract::{DefaultBodyLimit, rejection::JsonRejection},
+    http::{StatusCode, header},
+    response::{IntoResponse, Response},
+    routing::{get, post, put},
+};
+use utoipa::{
+    Modify, OpenApi,
+    openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
+};
+
+pub use listen::{Server, ServerError, Tls};
+use problem::{Refusal, Result};
+
+use crate::{
+    api::WallView,
+    daemon::{Daemon, DaemonError},
+    ledger,
+};
+
+/// A request of JSON may have so many bytes.
+const MAX_JSON: usize = 8 << 20;
+
+/// What the handlers share.
+#[derive(Debug, Clone)]
+struct App {
+    daemon: Daemon,
+    walls: Arc<[WallView]>,
+}
+
+impl App {
+    /// Does something that waits for the disk, on a thread for that.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let done = tokio::task::spawn_blocking(work).await;
+        done.map_err(|error| Refusal::internal(format!("the server failed at it: {error}")))
+    }
+}
+
+/// The handlers at their paths.
+fn router(app: App) -> Router {
+    let api = Router::new()
+        .route("/info", get(health::info))
+        .route(
+            "/modules",
+            get(modules::list)
+                .post(modules::push)
+                .layer(DefaultBodyLimit::disable()),
+        )
+        .route(
+            "/modules/{hash}",
+            get(modules::show).delete(modules::remove),
+        )
+        .route("/jobs", get(jobs::list).post(jobs::submit))
+        .route("/jobs/{id}", get(jobs::show))
+        .route("/jobs/{id}/result", get(jobs::result))
+        .route("/jobs/{id}/logs", get(jobs::logs))
+        .route("/jobs/{id}/cancel", post(jobs::cancel))
+        .route("/jobs/{id}/restart", post(jobs::restart))
+        .route("/tenants", get(tenants::list))
+        .route(
+            "/tenants/{name}",
+            put(tenants::put).get(tenants::show).delete(tenants::remove),
+        )
+        .route(
+            "/tenants/{name}/tokens",
+            get(tenants::tokens).post(tenants::issue),
+        )
+        .route(
+            "/tenants/{name}/tokens/{id}",
+            axum::routing::delete(tenants::revoke),
+        );
+    Router::new()
+        .route("/healthz", get(health::health))
+        .route("/readyz", get(health::ready))
+        .route("/v1/openapi.json", get(openapi))
+        .nest("/v1", api)
+        .fallback(nowhere)
+        .method_not_allowed_fallback(wrong_method)
+        .layer(DefaultBodyLimit::max(MAX_JSON))
+        .with_state(app)
+}
+
+async fn nowhere() -> Refusal {
+    Refusal::not_found("there is nothing at this path; `/v1/openapi.json` has all there are")
+}
+
+async fn wrong_method() -> Response {
+    let refusal = Refusal::bad_request(
+        "this path does not take this method; `/v1/openapi.json` has those that it takes",
+    );
+    (
+        StatusCode::METHOD_NOT_ALLOWED,
+        refusal.into_response().into_body(),
+    )
+        .into_response()
+}
+
+/// The API as an OpenAPI document.
+#[utoipa::path(get, path = "/v1/openapi.json", tag = "server", security(()), responses((status = 200, content_type = "application/json")))]
+async fn openapi() -> Response {
+    let json = [(header::CONTENT_TYPE, "application/json")];
+    // Plain data serializes.
+    (json, document().unwrap_or_default()).into_response()
+}
+
+/// The OpenAPI document, as JSON.
+///
+/// # Errors
+/// When it does not serialize, which a test rules out.
+pub fn document() -> serde_json::Result<String> {
+    Document::openapi().to_pretty_json()
+}
+
+#[derive(OpenApi)]
+#[openapi(
+    info(title = "wrun", description = "Jobs of tasks, actors and futures, each call in a sandbox of its own."),
+    paths(
+        health::health, health::ready, health::info, openapi,
+        modules::push, modules::list, modules::show, modules::remove,
+        jobs::submit, jobs::list, jobs::show, jobs::result, jobs::logs, jobs::cancel, jobs::restart,
+        tenants::list, tenants::show, tenants::put, tenants::remove, tenants::tokens, tenants::issue, tenants::revoke,
+    ),
+    modifiers(&Bearer),
+    security(("token" = [])),
+)]
+struct Document;
+
+struct Bearer;
+
+impl Modify for Bearer {
+    fn modify(&self, document: &mut utoipa::openapi::OpenApi) {
+        let scheme = HttpBuilder::new().scheme(HttpAuthScheme::Bearer).build();
+        let components = document.components.get_or_insert_with(Default::default);
+        components.add_security_scheme("token", SecurityScheme::Http(scheme));
+    }
+}
+
+/// A body that is not the JSON that was expected.
+fn bad_json(rejection: JsonRejection) -> Refusal {
+    let text = rejection.body_text();
+    match rejection.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => {
+            Refusal::too_large(format!("a request has at most {MAX_JSON} bytes"))
+        }
+        _ => Refusal::bad_request(text),
+    }
+}
+
+fn module_refused(error: ledger::ModuleError) -> Refusal {
+    DaemonError::from(error).into()
+}

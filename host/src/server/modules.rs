@@ -1,0 +1,151 @@
+//! Modules: pushed, listed, removed.
+
+use axum::{
+    Json,
+    body::Body,
+    extract::{Path, Query, State},
+    http::StatusCode,
+};
+use http_body_util::BodyExt as _;
+use serde::Deserialize;
+
+use super::{
+    App,
+    auth::Caller,
+    problem::{Refusal, Result},
+};
+use crate::{
+    api::{ModuleList, ModuleView, Problem},
+    daemon::DaemonError,
+    ledger::{ModuleHash, ModuleRecord},
+};
+
+#[derive(Debug, Deserialize, utoipa::IntoParams)]
+#[into_params(parameter_in = Query)]
+pub(super) struct PushQuery {
+    /// What to call it.
+    #[serde(default)]
+    name: Option<String>,
+}
+
+/// A module's name has at most so many bytes.
+const MAX_NAME: usize = 200;
+
+/// Checks, compiles and keeps a module; the same bytes again are the same module.
+#[utoipa::path(post, path = "/v1/modules", tag = "modules", params(PushQuery),
+    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    responses((status = 201, body = ModuleView), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 403, body = Problem), (status = 404, body = Problem), (status = 413, body = Problem),
+        (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem), (status = 507, body = Problem)))]
+pub(super) async fn push(
+    State(app): State<App>,
+    caller: Caller,
+    Query(query): Query<PushQuery>,
+    body: Body,
+) -> Result<(StatusCode, Json<ModuleView>)> {
+    caller.may_submit()?;
+    let tenant = caller.tenant(&app)?;
+    let name = query.name.unwrap_or_else(|| "module.wasm".to_owned());
+    if name.is_empty() || name.len() > MAX_NAME || name.chars().any(char::is_control) {
+        return Err(Refusal::bad_request(format!(
+            "a module's name has 1 to {MAX_NAME} bytes and no control characters"
+        )));
+    }
+    let limit = app.daemon.info().engine.max_module_size;
+    let bytes = read(body, limit).await?;
+    let record = app.daemon.push(&tenant, &name, bytes).await?;
+    Ok((StatusCode::CREATED, Json(view(&record))))
+}
+
+/// Reads a body piece by piece, up to a limit.
+async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    while let Some(frame) = body.frame().await {
+        let frame = frame.map_err(|error| {
+            Refusal::bad_request(format!("the module did not arrive whole: {error}"))
+        })?;
+        let Ok(data) = frame.into_data() else {
+            continue;
+        };
+        if bytes.len() + data.len() > limit {
+            return Err(Refusal::too_large(format!(
+                "the module has more than {limit} bytes, which is the limit"
+            )));
+        }
+        bytes.extend_from_slice(&data);
+    }
+    Ok(bytes)
+}
+
+/// The tenant's modules.
+#[utoipa::path(get, path = "/v1/modules", tag = "modules",
+    responses((status = 200, body = ModuleList), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<ModuleList>> {
+    let tenant = caller.tenant(&app)?;
+    let ledger = app.daemon.ledger().clone();
+    let modules = app.blocking(move || ledger.modules(&tenant.name)).await?;
+    let modules = modules.map_err(DaemonError::from)?;
+    Ok(Json(ModuleList {
+        modules: modules.iter().map(view).collect(),
+    }))
+}
+
+/// One of the tenant's modules.
+#[utoipa::path(get, path = "/v1/modules/{hash}", tag = "modules", params(("hash" = String, Path, description = "The module's hash.")),
+    responses((status = 200, body = ModuleView), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(hash): Path<String>,
+) -> Result<Json<ModuleView>> {
+    let tenant = caller.tenant(&app)?;
+    let hash = parse(&hash)?;
+    let ledger = app.daemon.ledger().clone();
+    let module = app
+        .blocking(move || ledger.module(&tenant.name, &hash))
+        .await?;
+    let module = module.map_err(DaemonError::from)?;
+    let module = module.ok_or_else(|| no_module(&hash))?;
+    Ok(Json(view(&module)))
+}
+
+/// Removes a module that no unfinished job needs.
+#[utoipa::path(delete, path = "/v1/modules/{hash}", tag = "modules", params(("hash" = String, Path, description = "The module's hash.")),
+    responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    Path(hash): Path<String>,
+) -> Result<StatusCode> {
+    let tenant = caller.tenant(&app)?;
+    caller.may_submit()?;
+    let hash = parse(&hash)?;
+    let ledger = app.daemon.ledger().clone();
+    app.blocking(move || ledger.remove_module(&tenant.name, hash))
+        .await?
+        .map_err(super::module_refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A module that is not there for the caller.
+fn no_module(hash: &ModuleHash) -> Refusal {
+    Refusal::not_found(format!("there is no module `{hash}`: push it first"))
+}
+
+pub(super) fn parse(hash: &str) -> Result<ModuleHash> {
+    hash.parse()
+        .map_err(|error| Refusal::bad_request(format!("`{}`: {error}", hash.escape_debug())))
+}
+
+fn view(record: &ModuleRecord) -> ModuleView {
+    ModuleView {
+        hash: record.hash.to_string(),
+        name: record.name.clone(),
+        size: record.size,
+        pushed_at: record.pushed_at,
+        used_at: record.used_at,
+    }
+}

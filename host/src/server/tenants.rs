@@ -1,0 +1,283 @@
+//! Tenants and tokens.
+
+use std::sync::Arc;
+
+use axum::{
+    Json,
+    extract::{Path, State, rejection::JsonRejection},
+    http::StatusCode,
+};
+
+use super::{
+    App, auth,
+    auth::Caller,
+    problem::{Refusal, Result},
+};
+use crate::{
+    api::{
+        IssuedToken, Problem, TenantLimits, TenantList, TenantRequest, TenantUse, TenantView,
+        TokenList, TokenRequest, TokenView,
+    },
+    daemon::TenantSlot,
+    ledger::{self, NewToken, TenantName, TokenRecord},
+    rt::clock,
+    tenant::Resource,
+};
+
+/// The tenants: all for the host, its own for a tenant.
+#[utoipa::path(get, path = "/v1/tenants", tag = "tenants",
+    responses((status = 200, body = TenantList), (status = 401, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<TenantList>> {
+    let slots = app.daemon.tenants().into_iter();
+    let seen: Vec<_> = slots
+        .filter(|slot| caller.sees_tenant(&slot.name).is_ok())
+        .collect();
+    let daemon = app.daemon.clone();
+    let views = move || {
+        seen.iter()
+            .map(|slot| view(&daemon, slot))
+            .collect::<Result<_>>()
+    };
+    let tenants = app.blocking(views).await??;
+    Ok(Json(TenantList { tenants }))
+}
+
+fn name(text: &str) -> Result<TenantName> {
+    text.parse()
+        .map_err(|error: ledger::BadTenantName| Refusal::bad_request(error.to_string()))
+}
+
+/// A tenant.
+#[utoipa::path(get, path = "/v1/tenants/{name}", tag = "tenants", params(("name" = String, Path, description = "The tenant's name.")),
+    responses((status = 200, body = TenantView), (status = 400, body = Problem), (status = 401, body = Problem),
+        (status = 404, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn show(
+    State(app): State<App>,
+    caller: Caller,
+    Path(tenant): Path<String>,
+) -> Result<Json<TenantView>> {
+    let tenant = name(&tenant)?;
+    caller.sees_tenant(&tenant)?;
+    let slot = app.daemon.tenant(&tenant)?;
+    let daemon = app.daemon.clone();
+    Ok(Json(app.blocking(move || view(&daemon, &slot)).await??))
+}
+
+/// Makes a tenant, or changes what it is. For the host's admin.
+#[utoipa::path(put, path = "/v1/tenants/{name}", tag = "tenants", request_body = TenantRequest,
+    params(("name" = String, Path, description = "The tenant's name.")),
+    responses((status = 200, body = TenantView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem),
+        (status = 422, body = Problem), (status = 429, body = Problem), (status = 507, body = Problem)))]
+pub(super) async fn put(
+    State(app): State<App>,
+    caller: Caller,
+    Path(tenant): Path<String>,
+    request: std::result::Result<Json<TenantRequest>, JsonRejection>,
+) -> Result<Json<TenantView>> {
+    let tenant = name(&tenant)?;
+    caller.sees_tenant(&tenant)?;
+    caller.may_administer_host()?;
+    let Json(request) = request.map_err(super::bad_json)?;
+    let daemon = app.daemon.clone();
+    let put = move || {
+        let slot = daemon.put_tenant(tenant, request.weight, to_ledger(&request.limits))?;
+        view(&daemon, &slot)
+    };
+    Ok(Json(app.blocking(put).await??))
+}
+
+/// Removes a tenant that has no unfinished jobs, with all that it has. For the host's admin.
+#[utoipa::path(delete, path = "/v1/tenants/{name}", tag = "tenants", params(("name" = String, Path, description = "The tenant's name.")),
+    responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn remove(
+    State(app): State<App>,
+    caller: Caller,
+    Path(tenant): Path<String>,
+) -> Result<StatusCode> {
+    let tenant = name(&tenant)?;
+    caller.sees_tenant(&tenant)?;
+    caller.may_administer_host()?;
+    let daemon = app.daemon.clone();
+    app.blocking(move || daemon.remove_tenant(&tenant))
+        .await??;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+/// A tenant's tokens, without their texts. For its admin and the host's.
+#[utoipa::path(get, path = "/v1/tenants/{name}/tokens", tag = "tenants", params(("name" = String, Path, description = "The tenant's name.")),
+    responses((status = 200, body = TokenList), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn tokens(
+    State(app): State<App>,
+    caller: Caller,
+    Path(tenant): Path<String>,
+) -> Result<Json<TokenList>> {
+    let tenant = name(&tenant)?;
+    caller.may_administer_tenant(&tenant)?;
+    app.daemon.tenant(&tenant)?;
+    let tokens = own_tokens(&app, tenant).await?;
+    Ok(Json(TokenList {
+        tokens: tokens.iter().map(token_view).collect(),
+    }))
+}
+
+async fn own_tokens(app: &App, tenant: TenantName) -> Result<Vec<TokenRecord>> {
+    let ledger = app.daemon.ledger().clone();
+    let all = app.blocking(move || ledger.tokens()).await?;
+    let mut tokens = all.map_err(crate::daemon::DaemonError::from)?;
+    tokens.retain(|token| token.tenant.as_ref() == Some(&tenant));
+    Ok(tokens)
+}
+
+/// Issues a token for a tenant; its text is shown this once. For its admin and the host's.
+#[utoipa::path(post, path = "/v1/tenants/{name}/tokens", tag = "tenants", request_body = TokenRequest,
+    params(("name" = String, Path, description = "The tenant's name.")),
+    responses((status = 201, body = IssuedToken), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 429, body = Problem), (status = 507, body = Problem)))]
+pub(super) async fn issue(
+    State(app): State<App>,
+    caller: Caller,
+    Path(tenant): Path<String>,
+    request: std::result::Result<Json<TokenRequest>, JsonRejection>,
+) -> Result<(StatusCode, Json<IssuedToken>)> {
+    let tenant = name(&tenant)?;
+    caller.may_administer_tenant(&tenant)?;
+    let Json(request) = request.map_err(super::bad_json)?;
+    let new = NewToken {
+        tenant: Some(tenant),
+        role: auth::ledger_role(request.role),
+        label: request
+            .label
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(200)
+            .collect(),
+        expires_at: request
+            .valid_seconds
+            .map(|seconds| clock::unix_millis().saturating_add(seconds.saturating_mul(1_000))),
+    };
+    let ledger = app.daemon.ledger().clone();
+    let issued = app.blocking(move || match request.rotate {
+        true => ledger.rotate(new),
+        false => ledger.issue(new),
+    });
+    let (text, record) = issued.await?.map_err(token_refused)?;
+    let issued = IssuedToken {
+        token: text.reveal().to_owned(),
+        info: token_view(&record),
+    };
+    Ok((StatusCode::CREATED, Json(issued)))
+}
+
+/// Revokes a token at once. For its tenant's admin and the host's.
+#[utoipa::path(delete, path = "/v1/tenants/{name}/tokens/{id}", tag = "tenants",
+    params(("name" = String, Path, description = "The tenant's name."), ("id" = String, Path, description = "The token's id.")),
+    responses((status = 204), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
+        (status = 404, body = Problem), (status = 429, body = Problem)))]
+pub(super) async fn revoke(
+    State(app): State<App>,
+    caller: Caller,
+    Path((tenant, id)): Path<(String, String)>,
+) -> Result<StatusCode> {
+    let tenant = name(&tenant)?;
+    caller.may_administer_tenant(&tenant)?;
+    let ledger = app.daemon.ledger().clone();
+    let own = own_tokens(&app, tenant).await?;
+    if !own.iter().any(|token| token.id == id) {
+        let id = id.escape_debug();
+        return Err(Refusal::not_found(format!("there is no token `{id}`")));
+    }
+    app.blocking(move || ledger.revoke(&id))
+        .await?
+        .map_err(token_refused)?;
+    Ok(StatusCode::NO_CONTENT)
+}
+
+fn token_refused(error: ledger::TokenError) -> Refusal {
+    match error {
+        ledger::TokenError::Failed(failure) => crate::daemon::DaemonError::from(failure).into(),
+        other => Refusal::not_found(other.to_string()),
+    }
+}
+
+fn token_view(record: &TokenRecord) -> TokenView {
+    TokenView {
+        id: record.id.clone(),
+        tenant: record.tenant.as_ref().map(ToString::to_string),
+        role: auth::role(record.role),
+        label: record.label.clone(),
+        created_at: record.created_at,
+        expires_at: record.expires_at,
+        revoked: record.revoked,
+    }
+}
+
+fn view(daemon: &crate::daemon::Daemon, slot: &Arc<TenantSlot>) -> Result<TenantView> {
+    let (record, name) = (slot.record(), &slot.name);
+    let modules = daemon
+        .ledger()
+        .modules(name)
+        .map_err(crate::daemon::DaemonError::from)?;
+    let counts = daemon
+        .ledger()
+        .counts(Some(name))
+        .map_err(crate::daemon::DaemonError::from)?;
+    let used = |resource| slot.node.used(resource);
+    Ok(TenantView {
+        name: name.to_string(),
+        weight: record.weight,
+        limits: of_ledger(&record.limits),
+        used: TenantUse {
+            memory: used(Resource::SandboxBytes),
+            object_bytes: used(Resource::ObjectBytes),
+            queued_tasks: used(Resource::QueuedCalls),
+            queued_bytes: used(Resource::QueuedBytes),
+            actors: used(Resource::Actors),
+            handles: used(Resource::Handles),
+            log_bytes: daemon.log_bytes(name),
+            module_bytes: modules.iter().map(|module| module.size).sum(),
+            jobs: counts.queued + counts.running,
+            cpu_seconds: slot.node.cpu().as_secs_f64(),
+        },
+        from_config: slot.is_from_config(),
+        created_at: record.created_at,
+    })
+}
+
+macro_rules! limits {
+    ($from:expr => $to:ident) => {{
+        let from = $from;
+        $to {
+            memory: from.memory,
+            object_bytes: from.object_bytes,
+            queued_tasks: from.queued_tasks,
+            queued_bytes: from.queued_bytes,
+            actors: from.actors,
+            handles: from.handles,
+            log_bytes: from.log_bytes,
+            module_bytes: from.module_bytes,
+            concurrent_compilations: from.concurrent_compilations,
+            compile_seconds: from.compile_seconds,
+            cpu_seconds_per_task: from.cpu_seconds_per_task,
+            cpu_seconds_per_job: from.cpu_seconds_per_job,
+            wall_seconds_per_job: from.wall_seconds_per_job,
+            result_bytes: from.result_bytes,
+            requests_per_second: from.requests_per_second,
+            jobs: from.jobs,
+            retention_seconds: from.retention_seconds,
+            retention_bytes: from.retention_bytes,
+        }
+    }};
+}
+
+fn of_ledger(limits: &ledger::TenantLimits) -> TenantLimits {
+    limits!(limits => TenantLimits)
+}
+
+fn to_ledger(limits: &TenantLimits) -> ledger::TenantLimits {
+    use ledger::TenantLimits;
+    limits!(limits => TenantLimits)
+}

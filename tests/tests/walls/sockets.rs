@@ -2,9 +2,10 @@
 
 use std::{
     io::{Read, Write},
-    net::{TcpListener, TcpStream, ToSocketAddrs, UdpSocket},
+    net::{Shutdown, TcpListener, TcpStream, ToSocketAddrs, UdpSocket},
     os::unix::net::{UnixDatagram, UnixListener, UnixStream},
     thread,
+    time::Duration,
 };
 
 use rustix::net::{AddressFamily, SocketType, socket};
@@ -15,6 +16,7 @@ pub(crate) const CASES: &[Case] = &[
     ("only_the_plans_ports_are_listened_on", listening),
     ("a_port_of_the_systems_choice_is_one_of_the_plan", chosen),
     ("a_listener_from_before_answers", before),
+    ("a_server_answers", server),
     ("nothing_is_connected_to", closed),
     ("outbound_connects_and_resolves", outbound),
     ("other_sockets_are_not_made", families),
@@ -54,6 +56,33 @@ fn before(place: &Place) {
     listener.set_nonblocking(true).unwrap();
     let error = listener.accept().unwrap_err();
     assert_eq!(error.kind(), std::io::ErrorKind::WouldBlock, "{error}");
+}
+
+/// Both ends are behind the walls, so that one may connect.
+fn server(place: &Place) {
+    let mut options = place.options();
+    options.listen_ports = vec![0];
+    options.outbound = true;
+    raise(options);
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = listener.local_addr().unwrap();
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        stream.set_nodelay(true).unwrap();
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .unwrap();
+        let mut question = [0; 5];
+        stream.read_exact(&mut question).unwrap();
+        stream.write_all(&question).unwrap();
+        stream.shutdown(Shutdown::Both).unwrap();
+    });
+    let mut stream = TcpStream::connect(address).unwrap();
+    stream.write_all(b"hello").unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    assert_eq!(answer, "hello");
+    server.join().expect("it answered");
 }
 
 fn closed(place: &Place) {

@@ -4,17 +4,23 @@ use std::fs;
 
 use super::*;
 
-/// A ledger that was not closed, as after a crash, or was; and how many jobs it has.
-fn made(dir: &Path, clean: bool) -> u64 {
+const JOBS: u64 = 20;
+
+/// A ledger that was closed, or whose process was killed.
+fn made(dir: &Path, clean: bool) {
     let (ledger, _) = open(dir);
     let new = tenant(&ledger, "a", TenantLimits::default());
-    for n in 0..20 {
+    for n in 0..JOBS {
         ledger.submit(keyed(&new, &n.to_string())).unwrap();
     }
     if clean {
         ledger.close().unwrap();
+        return;
     }
-    20
+    let path = dir.join("ledger.redb");
+    let bytes = fs::read(&path).unwrap();
+    drop(ledger);
+    fs::write(&path, bytes).unwrap();
 }
 
 fn refused(dir: &Path) -> String {
@@ -104,20 +110,21 @@ fn truncated_anywhere_it_is_refused() {
     }
 }
 
-/// Flips bits in the header and in pages. Some bits mean nothing; then all must be there.
+/// Flips bits in the header and in pages. Some bits mean nothing; then all must be there, the last commit too.
 #[test]
 fn with_flipped_bits_it_is_refused_or_whole() {
     let mut refusals = 0;
     for clean in [false, true] {
         let temp = tempfile::tempdir().unwrap();
-        let jobs = made(temp.path(), clean);
+        made(temp.path(), clean);
         let path = temp.path().join("ledger.redb");
         let bytes = fs::read(&path).unwrap();
         let seed = crate::rt::random::u64();
         println!("seed {seed}");
         let mut random = model::Random(seed);
         let header = (0..400).map(|byte| (byte, 1 << random.below(8)));
-        let header: Vec<_> = header.collect();
+        // The bit that says which state is the newest is not covered by anything (`README.md`, "Starting").
+        let header: Vec<_> = header.filter(|bit| *bit != (9, 1)).collect();
         let used = bytes.iter().rposition(|byte| *byte != 0).unwrap();
         let pages = (0..150).map(|_| (random.below(used), 1 << random.below(8)));
         for (at, flip) in header.into_iter().chain(pages) {
@@ -134,7 +141,7 @@ fn with_flipped_bits_it_is_refused_or_whole() {
                 }
                 Ok((ledger, _)) => {
                     let found = ledger.counts(None).unwrap().queued;
-                    assert_eq!(found, jobs, "byte {at}, bit {flip}, clean {clean}");
+                    assert_eq!(found, JOBS, "byte {at}, bit {flip}, clean {clean}");
                 }
             }
         }

@@ -36,8 +36,9 @@ const CACHE: usize = 64 << 20;
 /// The state directory and the database in it.
 #[derive(Debug)]
 pub(super) struct Store {
-    pub(super) dir: StateDir,
+    // Dropped before the directory, which is unlocked then.
     database: RwLock<State>,
+    pub(super) dir: StateDir,
     /// As of the last commit.
     pub(super) tokens: RwLock<TokenBook>,
     commits: AtomicU64,
@@ -86,8 +87,6 @@ impl Store {
         }
         let database = open(&path, true).map_err(|error| match failure(&path, error.into()) {
             Failure::Damaged { reason, .. } => damaged(reason),
-            // A file that ends too early is one that lost its end.
-            Failure::Io { reason, .. } => damaged(reason),
             other => other.into(),
         })?;
         let version = version(&database)
@@ -309,6 +308,10 @@ fn failure(path: &Path, error: redb::Error) -> Failure {
                 reason: "it ends too early".to_owned(),
             }
         }
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Failure::Damaged {
+            path: path.to_owned(),
+            reason: error.to_string(),
+        },
         redb::Error::Io(error) => dir::failure(path, &error),
         redb::Error::PreviousIo => Failure::Io {
             path: path.to_owned(),

@@ -110,6 +110,13 @@ impl PreparedEnd {
         if let Some(error) = &mut finish.end.error {
             cut_error(error);
         }
+        // JSON has no other numbers, and the record must be readable.
+        let stats = &mut finish.end.stats;
+        for seconds in [&mut stats.cpu_seconds, &mut stats.wall_seconds] {
+            if !seconds.is_finite() {
+                *seconds = 0.0;
+            }
+        }
         cut_logs(&mut finish.logs, limits.log_bytes);
         let info = LogInfo {
             bytes: u64::try_from(finish.logs.tail.len()).unwrap_or(u64::MAX),

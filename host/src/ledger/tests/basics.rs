@@ -71,6 +71,7 @@ fn a_jobs_life_survives_opening_again() {
     let mut finish = end(JobPhase::Finished);
     finish.logs.tail = b"hello\n".to_vec();
     finish.spent_cpu_ms = 35;
+    finish.end.stats.cpu_seconds = f64::NAN;
     let (first, done) = ledger.finish(job.id, finish).unwrap();
     assert!(first);
     assert_eq!((done.spent_cpu_ms, done.spent_wall_ms), (35, 50));

@@ -321,6 +321,10 @@ async fn outcome(client: &Client, job: JobView) -> Result<Outcome> {
         JobState::Cancelled => Some(reason(ErrorKind::Cancelled, "cancelled")),
         JobState::Finished | JobState::Running | JobState::Queued => job.error.clone(),
     };
+    if let (Some(2), Some(_), Some(error)) = (job.exit_code, &job.task, &error) {
+        // The call was refused before anything ran.
+        return Err(Failure::usage(error.message.clone()));
+    }
     let result = match (&job.task, error) {
         (None, error) => {
             return Ok(Outcome::of_main(
@@ -332,12 +336,7 @@ async fn outcome(client: &Client, job: JobView) -> Result<Outcome> {
         (Some(_), Some(error)) => Err(error),
         (Some(_), None) => Ok(client.result(&job.id, 0).await?),
     };
-    let mut outcome = Outcome::of_task(result, job.stats);
-    // The call was refused before anything ran.
-    if job.exit_code == Some(2) {
-        outcome.exit = Exit::Usage;
-    }
-    Ok(outcome)
+    Ok(Outcome::of_task(result, job.stats))
 }
 
 /// Milliseconds since 1970 as people read them: how long ago.

@@ -1,6 +1,7 @@
 //! A job from its submission to its recorded end.
 
 use std::{
+    collections::hash_map::Entry,
     sync::{Arc, OnceLock, atomic::Ordering},
     time::{Duration, Instant},
 };
@@ -137,9 +138,14 @@ impl Daemon {
             spec: request.spec,
             key: request.key,
         });
-        let submitted = submitted.await.map_err(refused)?;
-        if let Submitted::New(record) = &submitted {
-            self.begin(record.clone());
+        let submitted = submitted.await;
+        if let Err(ledger::SubmitError::Failed(ledger::Failure::Unsure { .. })) = &submitted {
+            // It may be there: whoever keeps house looks.
+            self.0.unsure.store(true, Ordering::SeqCst);
+        }
+        let submitted = submitted.map_err(refused)?;
+        if submitted.job().phase == JobPhase::Queued {
+            self.begin(submitted.job().clone());
         }
         Ok(submitted)
     }
@@ -181,7 +187,7 @@ impl Daemon {
         Ok(record)
     }
 
-    /// Starts the supervisor of a job that is queued.
+    /// Starts the supervisor of a job that is queued, unless it has one.
     pub(super) fn begin(&self, record: JobRecord) {
         let Ok(tenant) = self.tenant(&record.tenant) else {
             // A tenant with unfinished jobs is not removed.
@@ -189,10 +195,10 @@ impl Daemon {
         };
         let log_bytes = tenant.record().limits.log_bytes.unwrap_or(LOG_BYTES);
         let live = LiveJob::new(&record, log_bytes);
-        if self.0.live.lock().insert(record.id, live.clone()).is_some() {
-            debug_assert!(false, "a job has one supervisor");
-            return;
-        }
+        match self.0.live.lock().entry(record.id) {
+            Entry::Occupied(_) => return,
+            Entry::Vacant(place) => place.insert(live.clone()),
+        };
         let daemon = self.clone();
         self.0.event_loop.spawn(async move {
             daemon.supervise(&tenant, record.id, &live).await;
@@ -203,11 +209,11 @@ impl Daemon {
     }
 
     async fn supervise(&self, tenant: &Arc<TenantSlot>, id: JobId, live: &Arc<LiveJob>) {
-        let mut finish = match self.0.ledger.start_async(id).await {
-            Ok(record) => self.attempt(tenant, &record, live).await,
-            Err(ledger::JobError::Failed(failure)) => failed(failure.to_string()),
-            // It is gone, or somebody else's by now.
-            Err(_) => return,
+        let mut finish = match self.start_recorded(id).await {
+            Ok(Some(record)) => self.attempt(tenant, &record, live).await,
+            // It ended before, as the ledger has it.
+            Ok(None) => return,
+            Err(failure) => failed(failure.to_string()),
         };
         if self.0.abandoning.load(Ordering::SeqCst) {
             return;
@@ -221,6 +227,27 @@ impl Daemon {
         }
         finish.logs = live.logs.logs();
         record_end(&self.0.ledger, id, finish).await;
+    }
+
+    /// Records the beginning of an attempt, however long the disk is full; nothing for a job that is not to run.
+    async fn start_recorded(&self, id: JobId) -> Result<Option<JobRecord>, ledger::Failure> {
+        let mut unsure = false;
+        loop {
+            match self.0.ledger.start_async(id).await {
+                Ok(record) => return Ok(Some(record)),
+                Err(ledger::JobError::Failed(failure)) if is_for_now(&failure) => {
+                    unsure |= matches!(failure, ledger::Failure::Unsure { .. });
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Err(ledger::JobError::Failed(failure)) => return Err(failure),
+                // The time before was recorded after all.
+                Err(ledger::JobError::WrongPhase {
+                    phase: JobPhase::Running,
+                    ..
+                }) if unsure => return self.0.ledger.job(None, id),
+                Err(_) => return Ok(None),
+            }
+        }
     }
 
     /// One attempt of a job.
@@ -347,13 +374,19 @@ fn failed(why: String) -> Finish {
     ended(125, Some(error), None, JobStats::default())
 }
 
+/// Whether it may work later.
+fn is_for_now(failure: &ledger::Failure) -> bool {
+    use ledger::Failure as F;
+    matches!(failure, F::Full { .. } | F::Io { .. } | F::Unsure { .. })
+}
+
 /// Writes an end down, however long the disk is full.
 async fn record_end(ledger: &Ledger, id: JobId, finish: Finish) {
     loop {
         match ledger.finish_async(id, finish.clone()).await {
-            Err(ledger::JobError::Failed(
-                ledger::Failure::Full { .. } | ledger::Failure::Io { .. },
-            )) => tokio::time::sleep(AGAIN).await,
+            Err(ledger::JobError::Failed(failure)) if is_for_now(&failure) => {
+                tokio::time::sleep(AGAIN).await;
+            }
             // It is written, it was already, or it never can be.
             Ok(_) | Err(_) => return,
         }

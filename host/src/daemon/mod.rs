@@ -33,7 +33,8 @@ pub use tenants::{Grants, LOG_BYTES, TenantSlot};
 use crate::{
     config::{ServeConfig, TenantConfig},
     ledger::{
-        self, JobRecord, Ledger, ModuleRecord, Recovered, TenantLimits, TenantName, TenantRecord,
+        self, JobPhase, JobRecord, Ledger, ModuleRecord, Recovered, TenantLimits, TenantName,
+        TenantRecord,
     },
     node::{NodeInfo, Runtime},
     rt::clock,
@@ -110,6 +111,8 @@ struct Inner {
     accepting: AtomicBool,
     /// Jobs are ended without an end in the ledger, so that the next start runs them again.
     abandoning: AtomicBool,
+    /// A job may be on disk whose submitter was told that nobody knows.
+    unsure: AtomicBool,
     started: Instant,
     /// Where supervisors run.
     event_loop: Handle,
@@ -147,6 +150,7 @@ impl Daemon {
             defaults: RwLock::new(config.defaults.clone()),
             accepting: AtomicBool::new(true),
             abandoning: AtomicBool::new(false),
+            unsure: AtomicBool::new(false),
             started: clock::now(),
             event_loop: Handle::current(),
         }));
@@ -324,6 +328,7 @@ impl Daemon {
                 let work = move || {
                     // Failures show with the next job that is recorded.
                     let _ = daemon.0.ledger.checkpoint(&daemon.used());
+                    daemon.begin_forgotten();
                     if expire {
                         let _ = daemon.0.ledger.expire(clock::unix_millis());
                     }
@@ -331,6 +336,27 @@ impl Daemon {
                 let _ = tokio::task::spawn_blocking(work).await;
             }
         });
+    }
+
+    /// Begins jobs that are on disk and have no supervisor, if there may be any.
+    fn begin_forgotten(&self) {
+        if !self.0.unsure.swap(false, Ordering::SeqCst) {
+            return;
+        }
+        let mut before = None;
+        loop {
+            let page = self.0.ledger.jobs(None, &[JobPhase::Queued], before, 1_000);
+            let Ok(page) = page else {
+                // The disk still fails.
+                self.0.unsure.store(true, Ordering::SeqCst);
+                return;
+            };
+            page.jobs.into_iter().for_each(|job| self.begin(job));
+            before = page.next;
+            if before.is_none() {
+                return;
+            }
+        }
     }
 
     /// What running jobs have used over all their attempts: milliseconds of processor time and of time.

@@ -1,0 +1,101 @@
+//! What jobs on a server do: print, fail, wait, use time and room. `main` does what its first argument says.
+
+#![forbid(unsafe_code)]
+#![allow(
+    clippy::print_stdout,
+    clippy::print_stderr,
+    reason = "what a job prints is what is looked at"
+)]
+
+use std::time::Duration;
+
+use wrun::prelude::*;
+
+/// Twice as much.
+#[wrun::task]
+fn double(n: i64) -> i64 {
+    2 * n
+}
+
+/// A text of that many bytes.
+#[wrun::task]
+fn text(bytes: usize) -> String {
+    "x".repeat(bytes)
+}
+
+/// Never ends by itself.
+#[wrun::task]
+fn spin() -> u64 {
+    let mut n = 0_u64;
+    loop {
+        n = std::hint::black_box(n.wrapping_add(1));
+    }
+}
+
+/// Waits, and tells how often the job was begun before.
+#[wrun::task]
+fn nap(millis: u64) -> Result<u32> {
+    wrun::sleep(Duration::from_millis(millis));
+    Ok(wrun::context()?.job_attempt)
+}
+
+/// That many small tasks; the sum of what they give.
+#[wrun::task]
+fn many(tasks: i64) -> Result<i64> {
+    let refs: Vec<_> = (0..tasks).map(double::remote).collect();
+    Ok(wrun::get(&refs)?.iter().sum())
+}
+
+#[wrun::actor]
+struct Counter {
+    count: u64,
+}
+
+#[wrun::actor]
+impl Counter {
+    fn new() -> Self {
+        Self { count: 0 }
+    }
+
+    fn add(&mut self) -> u64 {
+        self.count += 1;
+        self.count
+    }
+}
+
+/// Counts in an actor that every job of the tenant finds.
+#[wrun::task]
+fn shared(name: String) -> Result<u64> {
+    let counter = match wrun::get_actor::<Counter>(&name) {
+        Ok(counter) => counter,
+        Err(_) => Counter::options().name(&name).detached(true).remote(),
+    };
+    counter.add().get()
+}
+
+#[wrun::main]
+fn main() -> Result<()> {
+    let args: Vec<String> = std::env::args().skip(1).collect();
+    let number = |at: usize| args.get(at).and_then(|text| text.parse().ok()).unwrap_or(0);
+    match args.first().map(String::as_str) {
+        Some("lines") => (0..number(1)).for_each(|n| println!("line {n}")),
+        Some("exit") => std::process::exit(i32::try_from(number(1)).unwrap_or(1)),
+        Some("fail") => wrun::bail!("it was to fail"),
+        Some("nap") => {
+            println!("attempt {}", wrun::context()?.job_attempt);
+            wrun::sleep(Duration::from_millis(number(1)));
+            println!("done");
+        }
+        Some("env") => println!("{}", std::env::var("GREETING").unwrap_or_default()),
+        Some("read") => println!(
+            "{}",
+            std::fs::read_to_string("/data/file").unwrap_or_default()
+        ),
+        _ => {
+            println!("hello {}", args.join(" "));
+            eprintln!("on the other stream");
+            println!("{}", double::remote(21).get()?);
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,980 @@
+//! `wrun serve` as its users meet it: the command itself on a port of its own, talked to by the command line, by the client
+//! and by hand.
+
+#![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+#![allow(
+    clippy::too_many_lines,
+    clippy::type_complexity,
+    reason = "what happens one after another stands in one piece, and cases in tables"
+)]
+#![forbid(unsafe_code)]
+
+use std::{
+    fs,
+    io::{BufRead, BufReader, Read},
+    path::PathBuf,
+    process::{Child, Command, Output, Stdio},
+    sync::{Arc, Mutex},
+    thread,
+    time::{Duration, Instant},
+};
+
+use serde_json::{Value as Json, json};
+use tempfile::TempDir;
+use wrun_host::{
+    api::{
+        CallView, JobRequest, JobState, JobView, Role, TenantLimits, TenantRequest, TokenRequest,
+    },
+    client::{Client, ClientError},
+};
+use wrun_tests::{guest::SERVE, wrun};
+
+/// The guest's name stands for all tests here.
+macro_rules! assert_guest_is_used {
+    (serve) => {};
+}
+wrun_tests::foreach_serve!(assert_guest_is_used);
+
+/// Longer than anything here takes.
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// A state directory and what serves it.
+struct Place {
+    dir: TempDir,
+    config: String,
+    token: String,
+}
+
+/// A server that runs.
+struct Server {
+    child: Child,
+    address: String,
+    token: Option<String>,
+    errors: Arc<Mutex<String>>,
+}
+
+impl Place {
+    fn new() -> Self {
+        Self::with("")
+    }
+
+    fn with(config: &str) -> Self {
+        Self {
+            dir: tempfile::tempdir().unwrap(),
+            config: config.to_owned(),
+            token: String::new(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.dir.path().join(name)
+    }
+
+    fn command(&self) -> Command {
+        fs::write(self.path("wrun.toml"), &self.config).unwrap();
+        let mut command = Command::new(wrun());
+        command
+            .current_dir(self.dir.path())
+            .args(["serve", "--listen", "127.0.0.1:0", "--config", "wrun.toml"])
+            .args(["--data", "data", "--allow-missing-walls"])
+            .env_remove("WRUN_ADDRESS")
+            .stdin(Stdio::null());
+        command
+    }
+
+    fn start(&mut self) -> Server {
+        let mut child = self
+            .command()
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let errors = Arc::new(Mutex::new(String::new()));
+        let (mut stderr, kept) = (child.stderr.take().unwrap(), errors.clone());
+        thread::spawn(move || {
+            let mut bytes = [0; 4096];
+            while let Ok(n @ 1..) = stderr.read(&mut bytes) {
+                kept.lock()
+                    .unwrap()
+                    .push_str(&String::from_utf8_lossy(&bytes[..n]));
+            }
+        });
+        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
+        let mut next = || {
+            let line = lines.next().and_then(Result::ok);
+            line.unwrap_or_else(|| panic!("it ended: {}", errors.lock().unwrap()))
+        };
+        let first = next();
+        let address = first.split(' ').next_back().unwrap().to_owned();
+        let token = self.token.is_empty().then(|| {
+            next();
+            next()
+                .strip_prefix("export WRUN_TOKEN=")
+                .unwrap()
+                .to_owned()
+        });
+        if let Some(token) = &token {
+            self.token.clone_from(token);
+        }
+        Server {
+            child,
+            address,
+            token,
+            errors,
+        }
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+impl Server {
+    fn client(&self, token: &str) -> Client {
+        Client::new(&self.address, Some(token.to_owned()), None).unwrap()
+    }
+
+    fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(
+            Command::new("kill")
+                .args([name, &pid])
+                .status()
+                .unwrap()
+                .success()
+        );
+    }
+
+    /// Waits until it has said this on its standard error.
+    fn says(&self, text: &str) {
+        eventually(text, || self.errors.lock().unwrap().contains(text));
+    }
+
+    fn kill(mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
+    }
+
+    /// Its exit code after SIGTERM.
+    fn stop(mut self) -> i32 {
+        self.signal("-TERM");
+        self.child.wait().unwrap().code().unwrap()
+    }
+
+    fn wrun(&self, token: &str, args: &[&str]) -> Output {
+        Command::new(wrun())
+            .args(args)
+            .env("WRUN_ADDRESS", &self.address)
+            .env("WRUN_TOKEN", token)
+            .stdin(Stdio::null())
+            .output()
+            .unwrap()
+    }
+}
+
+fn eventually(what: &str, mut done: impl FnMut() -> bool) {
+    let end = Instant::now() + PATIENCE;
+    while !done() {
+        assert!(Instant::now() < end, "never: {what}");
+        thread::sleep(Duration::from_millis(5));
+    }
+}
+
+fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(async {
+        tokio::time::timeout(PATIENCE, future)
+            .await
+            .expect("too long")
+    })
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+/// The guest's hash, which the server has then.
+async fn pushed(client: &Client) -> String {
+    client
+        .push("serve.wasm", fs::read(SERVE).unwrap())
+        .await
+        .unwrap()
+        .hash
+}
+
+fn task(module: &str, name: &str, args: Vec<Json>) -> JobRequest {
+    JobRequest {
+        module: module.to_owned(),
+        task: Some(CallView {
+            name: name.to_owned(),
+            args,
+        }),
+        ..JobRequest::default()
+    }
+}
+
+fn main(module: &str, args: &[&str]) -> JobRequest {
+    JobRequest {
+        module: module.to_owned(),
+        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
+        ..JobRequest::default()
+    }
+}
+
+async fn ended(client: &Client, id: &str) -> JobView {
+    loop {
+        let job = client.job(id).await.unwrap();
+        if job.state.is_ended() {
+            return job;
+        }
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn output(client: &Client, id: &str) -> String {
+    let mut events = client.logs(id, 0, true).await.unwrap();
+    let mut text = String::new();
+    while let Some(event) = events.next().await.unwrap() {
+        if let wrun_host::client::JobEvent::Line(line) = event {
+            text.push_str(&String::from_utf8_lossy(&line.bytes()));
+        }
+    }
+    text
+}
+
+fn refused(error: ClientError) -> (u16, String) {
+    match error {
+        ClientError::Refused { status, body } => (status, body.message),
+        other => panic!("{other}"),
+    }
+}
+
+/// A tenant with these limits, and a token of it.
+async fn tenant(admin: &Client, name: &str, limits: TenantLimits) -> String {
+    let request = TenantRequest {
+        weight: std::num::NonZeroU32::MIN,
+        limits,
+    };
+    admin.put_tenant(name, &request).await.unwrap();
+    admin.issue(name, &token(Role::Submit)).await.unwrap().token
+}
+
+fn token(role: Role) -> TokenRequest {
+    TokenRequest {
+        role,
+        label: String::new(),
+        valid_seconds: None,
+        rotate: false,
+    }
+}
+
+#[test]
+fn a_job_looks_as_one_here() {
+    let mut place = Place::new();
+    let server = place.start();
+    for args in [
+        &["--", "a", "b"][..],
+        &["--", "lines", "1000"],
+        &["--", "exit", "7"],
+        &["--", "fail"],
+        &["--task", "double", "--args", "[4]"],
+        &["--task", "double", "--args", "[\"x\"]"],
+        &["--task", "double", "--args", "[]"],
+        &["--task", "nosuch"],
+        &["--task", "many", "--args", "[1000]"],
+        &["--timeout", "200ms", "--task", "spin"],
+        &["--env", "GREETING=hi", "--", "env"],
+    ] {
+        let args = [&["submit", SERVE], args].concat();
+        let there = server.wrun(&place.token, &args);
+        let here = Command::new(wrun())
+            .args(&args)
+            .env_remove("WRUN_ADDRESS")
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
+        let context = format!("{args:?}\n{}\n{}", text(&there.stderr), text(&here.stderr));
+        assert_eq!(there.status.code(), here.status.code(), "{context}");
+        assert_eq!(text(&there.stdout), text(&here.stdout), "{context}");
+        // Ids of calls differ, and what comes from the two streams may be mixed in another way.
+        let first = |output: &Output| text(&output.stderr).lines().next().map(ToOwned::to_owned);
+        let cut =
+            |line: Option<String>| line.map(|line| line.split('#').next().unwrap().to_owned());
+        assert_eq!(cut(first(&there)), cut(first(&here)), "{context}");
+    }
+    assert_eq!(server.stop(), 143);
+}
+
+#[test]
+fn a_job_can_be_left_and_looked_at_again() {
+    let mut place = Place::new();
+    let server = place.start();
+    let run = |args: &[&str]| {
+        let output = server.wrun(&place.token, args);
+        assert!(
+            output.status.success(),
+            "{args:?}: {}",
+            text(&output.stderr)
+        );
+        text(&output.stdout).to_owned()
+    };
+    let id = run(&[
+        "submit", SERVE, "--detach", "--task", "nap", "--args", "[300]",
+    ]);
+    let id = id.trim();
+    let none = server.wrun(&place.token, &["job", "result", id]);
+    assert!(
+        text(&none.stderr).contains("has no result"),
+        "{}",
+        text(&none.stderr)
+    );
+    assert_eq!(run(&["job", "result", id, "--wait", "30s"]), "0\n");
+    assert!(run(&["job", "status", id]).contains("state           finished"));
+    assert!(run(&["list", "jobs", "--state", "finished"]).contains("nap of serve.wasm"));
+    assert!(!run(&["list", "jobs", "--state", "running,queued"]).contains("nap"));
+
+    let hash = run(&["module", "push", SERVE]);
+    assert!(run(&["module", "list"]).contains(hash.trim()));
+    let id = run(&[
+        "submit",
+        "--module",
+        hash.trim(),
+        "--detach",
+        "--",
+        "nap",
+        "60000",
+    ]);
+    let id = id.trim();
+    let mut follow = Command::new(wrun())
+        .args(["job", "logs", "-f", id])
+        .env("WRUN_ADDRESS", &server.address)
+        .env("WRUN_TOKEN", &place.token)
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut lines = BufReader::new(follow.stdout.take().unwrap()).lines();
+    assert_eq!(lines.next().unwrap().unwrap(), "attempt 0");
+    let in_use = server.wrun(&place.token, &["module", "rm", hash.trim()]);
+    assert!(!in_use.status.success());
+    run(&["job", "cancel", id]);
+    assert!(lines.next().is_none() && follow.wait().unwrap().success());
+    eventually("it is cancelled", || {
+        run(&["job", "status", id]).contains("cancelled")
+    });
+    run(&["module", "rm", hash.trim()]);
+    assert!(!run(&["module", "list"]).contains(hash.trim()));
+}
+
+#[test]
+fn one_key_is_one_job() {
+    let mut place = Place::new();
+    let server = place.start();
+    block_on(async {
+        let client = server.client(&place.token);
+        let module = pushed(&client).await;
+        let request = task(&module, "double", vec![json!(4)]);
+        let all = (0..50).map(|_| client.submit(&request, Some("k")));
+        let all = futures_of(all).await;
+        let ids: std::collections::BTreeSet<_> =
+            all.into_iter().map(|job| job.unwrap().id).collect();
+        assert_eq!(ids.len(), 1);
+        let other = client
+            .submit(&task(&module, "double", vec![json!(5)]), Some("k"))
+            .await;
+        let (status, message) = refused(other.unwrap_err());
+        assert!(
+            status == 409 && message.contains("`k`"),
+            "{status} {message}"
+        );
+        assert_eq!(client.jobs(&[], None, 100).await.unwrap().jobs.len(), 1);
+    });
+}
+
+/// All of them at once.
+async fn futures_of<T: Send + 'static>(
+    all: impl Iterator<Item = impl Future<Output = T>>,
+) -> Vec<T> {
+    let mut done = Vec::new();
+    let mut all: Vec<_> = all.map(Box::pin).collect();
+    std::future::poll_fn(|cx| {
+        all.retain_mut(|one| match one.as_mut().poll(cx) {
+            std::task::Poll::Ready(value) => {
+                done.push(value);
+                false
+            }
+            std::task::Poll::Pending => true,
+        });
+        if all.is_empty() {
+            std::task::Poll::Ready(())
+        } else {
+            std::task::Poll::Pending
+        }
+    })
+    .await;
+    done
+}
+
+#[test]
+fn what_was_accepted_is_there_after_a_kill() {
+    let mut place = Place::new();
+    let server = place.start();
+    let (done, napping, lost) = block_on(async {
+        let client = server.client(&place.token);
+        let module = pushed(&client).await;
+        let done = client
+            .submit(&main(&module, &["lines", "3"]), None)
+            .await
+            .unwrap();
+        ended(&client, &done.id).await;
+        let napping = client
+            .submit(&task(&module, "nap", vec![json!(1500)]), Some("nap"))
+            .await;
+        let mut request = task(&module, "nap", vec![json!(60_000)]);
+        request.no_restart = true;
+        let lost = client.submit(&request, None).await.unwrap();
+        for id in [&napping.as_ref().unwrap().id, &lost.id] {
+            while client.job(id).await.unwrap().state != JobState::Running {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        }
+        (done.id, napping.unwrap().id, lost.id)
+    });
+    server.kill();
+    let server = place.start();
+    assert_eq!(server.token, None, "the admin's token is shown once");
+    block_on(async {
+        let client = server.client(&place.token);
+        let before = client.job(&done).await.unwrap();
+        assert_eq!(
+            (before.state, before.exit_code),
+            (JobState::Finished, Some(0))
+        );
+        assert_eq!(output(&client, &done).await, "line 0\nline 1\nline 2\n");
+        let gone = client.job(&lost).await.unwrap();
+        assert_eq!(gone.state, JobState::Lost);
+        assert!(gone.reason.is_some_and(|why| !why.is_empty()));
+        let again = ended(&client, &napping).await;
+        assert_eq!((again.state, again.attempt), (JobState::Finished, 2));
+        assert_eq!(
+            client.result(&napping, 0).await.unwrap(),
+            json!(1),
+            "the guest sees it"
+        );
+        let module = before.module;
+        let same = client
+            .submit(&task(&module, "nap", vec![json!(1500)]), Some("nap"))
+            .await;
+        assert_eq!(same.unwrap().id, napping);
+    });
+}
+
+#[test]
+fn a_job_under_which_the_server_falls_three_times_is_put_aside() {
+    let mut place = Place::new();
+    let mut server = place.start();
+    let id = block_on(async {
+        let client = server.client(&place.token);
+        let module = pushed(&client).await;
+        client
+            .submit(&main(&module, &["nap", "60000"]), None)
+            .await
+            .unwrap()
+            .id
+    });
+    for _ in 0..3 {
+        block_on(async {
+            let client = server.client(&place.token);
+            while client.job(&id).await.unwrap().state != JobState::Running {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        server.kill();
+        server = place.start();
+    }
+    block_on(async {
+        let admin = server.client(&place.token);
+        let job = admin.job(&id).await.unwrap();
+        assert_eq!((job.state, job.attempt), (JobState::Quarantined, 3));
+        let own = admin
+            .issue("default", &token(Role::Admin))
+            .await
+            .unwrap()
+            .token;
+        let (status, _) = refused(server.client(&own).restart(&id).await.unwrap_err());
+        assert_eq!(status, 403, "only the host's admin knows that it is safe");
+        admin.restart(&id).await.unwrap();
+        while admin.job(&id).await.unwrap().state != JobState::Running {
+            tokio::time::sleep(Duration::from_millis(5)).await;
+        }
+        admin.cancel(&id).await.unwrap();
+        assert_eq!(ended(&admin, &id).await.state, JobState::Cancelled);
+    });
+}
+
+#[test]
+fn a_stop_in_order_is_none_that_counts() {
+    let mut place = Place::with("drain = \"100ms\"");
+    let mut server = place.start();
+    let (slow, quick) = block_on(async {
+        let client = server.client(&place.token);
+        let module = pushed(&client).await;
+        let slow = client
+            .submit(&task(&module, "nap", vec![json!(2000)]), None)
+            .await
+            .unwrap();
+        let quick = client
+            .submit(&task(&module, "double", vec![json!(1)]), None)
+            .await
+            .unwrap();
+        (slow.id, quick.id)
+    });
+    for _ in 0..4 {
+        assert_eq!(server.stop(), 143);
+        server = place.start();
+    }
+    block_on(async {
+        let client = server.client(&place.token);
+        assert_eq!(ended(&client, &quick).await.state, JobState::Finished);
+        let job = ended(&client, &slow).await;
+        assert_eq!(job.state, JobState::Finished, "{:?}", job.reason);
+        assert!(job.attempt > 3, "{}", job.attempt);
+    });
+}
+
+#[test]
+fn nobody_sees_what_is_another_s() {
+    let mut place = Place::new();
+    let server = place.start();
+    block_on(async {
+        let admin = server.client(&place.token);
+        let ours = tenant(&admin, "ours", TenantLimits::default()).await;
+        let theirs = tenant(&admin, "theirs", TenantLimits::default()).await;
+        let reader = admin.issue("ours", &token(Role::Read)).await.unwrap().token;
+        let [ours, theirs, reader] = [ours, theirs, reader].map(|token| server.client(&token));
+        let module = pushed(&ours).await;
+        let job = ours
+            .submit(&main(&module, &["nap", "60000"]), None)
+            .await
+            .unwrap();
+
+        // Another one's is what is not there, to the letter.
+        let unknown = "00000000000000aa";
+        let like = |message: String| message.replace(&job.id, unknown);
+        for (own, none) in [
+            (
+                theirs.job(&job.id).await.unwrap_err(),
+                theirs.job(unknown).await.unwrap_err(),
+            ),
+            (
+                theirs.cancel(&job.id).await.unwrap_err(),
+                theirs.cancel(unknown).await.unwrap_err(),
+            ),
+            (
+                theirs.result(&job.id, 0).await.unwrap_err(),
+                theirs.result(unknown, 0).await.unwrap_err(),
+            ),
+            (
+                theirs.logs(&job.id, 0, false).await.unwrap_err(),
+                theirs.logs(unknown, 0, false).await.unwrap_err(),
+            ),
+            (
+                theirs.restart(&job.id).await.unwrap_err(),
+                theirs.restart(unknown).await.unwrap_err(),
+            ),
+        ] {
+            let (own, none) = (refused(own), refused(none));
+            assert_eq!((own.0, like(own.1)), none);
+            assert_eq!(none.0, 404);
+        }
+        let none = "0".repeat(64);
+        let own = refused(theirs.module(&module).await.unwrap_err());
+        assert_eq!(
+            (own.0, own.1.replace(&module, &none)),
+            refused(theirs.module(&none).await.unwrap_err())
+        );
+        let submitted = theirs.submit(&main(&module, &[]), None).await;
+        assert_eq!(
+            refused(submitted.unwrap_err()).0,
+            404,
+            "a module is its tenant's"
+        );
+        assert_eq!(refused(theirs.tenant("ours").await.unwrap_err()).0, 404);
+        assert_eq!(
+            refused(theirs.issue("ours", &token(Role::Read)).await.unwrap_err()).0,
+            404
+        );
+        assert!(theirs.jobs(&[], None, 10).await.unwrap().jobs.is_empty());
+        assert!(theirs.modules().await.unwrap().modules.is_empty());
+        let seen = theirs.tenants().await.unwrap().tenants;
+        assert_eq!(
+            seen.iter().map(|tenant| &*tenant.name).collect::<Vec<_>>(),
+            ["theirs"]
+        );
+
+        // Names of actors are a tenant's own, and its jobs share them.
+        for (client, expected) in [(&ours, 1), (&theirs, 1), (&ours, 2)] {
+            let module = pushed(client).await;
+            let job = client
+                .submit(&task(&module, "shared", vec![json!("n")]), None)
+                .await
+                .unwrap();
+            assert_eq!(client.result(&job.id, 30).await.unwrap(), json!(expected));
+        }
+
+        // Who may read may read.
+        assert_eq!(reader.job(&job.id).await.unwrap().state, JobState::Running);
+        assert_eq!(refused(reader.cancel(&job.id).await.unwrap_err()).0, 403);
+        assert_eq!(
+            refused(reader.submit(&main(&module, &[]), None).await.unwrap_err()).0,
+            403
+        );
+        let request = TenantRequest {
+            weight: std::num::NonZeroU32::MIN,
+            limits: TenantLimits::default(),
+        };
+        assert_eq!(
+            refused(ours.put_tenant("ours", &request).await.unwrap_err()).0,
+            403
+        );
+        assert_eq!(
+            refused(ours.remove_tenant("ours").await.unwrap_err()).0,
+            403
+        );
+        assert_eq!(
+            refused(ours.issue("ours", &token(Role::Admin)).await.unwrap_err()).0,
+            403
+        );
+        assert_eq!(
+            refused(admin.remove_tenant("ours").await.unwrap_err()).0,
+            409,
+            "it has a job"
+        );
+        admin.cancel(&job.id).await.unwrap();
+        ended(&admin, &job.id).await;
+        admin.remove_tenant("ours").await.unwrap();
+        assert_eq!(
+            refused(ours.info().await.unwrap_err()).0,
+            401,
+            "its tokens are gone"
+        );
+    });
+}
+
+#[test]
+fn tokens_are_rotated_and_revoked_at_once() {
+    let mut place = Place::new();
+    let server = place.start();
+    block_on(async {
+        let admin = server.client(&place.token);
+        let first = tenant(&admin, "acme", TenantLimits::default()).await;
+        let ok = async |token: &str| server.client(token).info().await.is_ok();
+        assert!(ok(&first).await);
+        let mut request = token(Role::Submit);
+        request.rotate = true;
+        let second = admin.issue("acme", &request).await.unwrap();
+        assert!(!ok(&first).await && ok(&second.token).await);
+        admin.revoke("acme", &second.info.id).await.unwrap();
+        assert!(!ok(&second.token).await);
+        let mut request = token(Role::Submit);
+        request.valid_seconds = Some(1);
+        let short = admin.issue("acme", &request).await.unwrap().token;
+        assert!(ok(&short).await);
+        tokio::time::sleep(Duration::from_millis(1_100)).await;
+        assert!(!ok(&short).await);
+        // Almost right is wrong, and no token is too.
+        let mut almost = place.token.clone();
+        let last = almost.pop().unwrap();
+        almost.push(if last == 'A' { 'B' } else { 'A' });
+        assert!(!ok(&almost).await && !ok("").await && !ok("wrun_").await);
+        let list = admin.tokens("acme").await.unwrap().tokens;
+        assert_eq!(list.iter().filter(|token| token.revoked).count(), 2);
+    });
+    let state = fs::read(place.path("data/ledger.redb")).unwrap();
+    let secret = place.token.split('_').next_back().unwrap();
+    let found = state
+        .windows(secret.len())
+        .any(|bytes| bytes == secret.as_bytes());
+    assert!(!found, "the token's text is in the database");
+}
+
+/// Each limit is reached, and says so.
+#[test]
+fn limits_are_told_by_name() {
+    let mut place = Place::new();
+    let server = place.start();
+    block_on(async {
+        let admin = server.client(&place.token);
+        let limited = async |name: &str, limits: TenantLimits| {
+            let client = server.client(&tenant(&admin, name, limits).await);
+            let module = pushed(&client).await;
+            (client, module)
+        };
+        let none = TenantLimits::default;
+        let failing = async |name: &str, limits: TenantLimits, request: fn(&str) -> JobRequest| {
+            let (client, module) = limited(name, limits).await;
+            let job = client.submit(&request(&module), None).await.unwrap();
+            let job = ended(&client, &job.id).await;
+            job.error.expect(name).message
+        };
+        let spin = |module: &str| task(module, "spin", vec![]);
+        let nap = |module: &str| task(module, "nap", vec![json!(60_000)]);
+        let cases: [(&str, TenantLimits, fn(&str) -> JobRequest, &str); 6] = [
+            (
+                "task-cpu",
+                TenantLimits {
+                    cpu_seconds_per_task: Some(1),
+                    ..none()
+                },
+                spin,
+                "limit of a task",
+            ),
+            (
+                "job-cpu",
+                TenantLimits {
+                    cpu_seconds_per_job: Some(1),
+                    ..none()
+                },
+                spin,
+                "processor time",
+            ),
+            (
+                "wall",
+                TenantLimits {
+                    wall_seconds_per_job: Some(1),
+                    ..none()
+                },
+                nap,
+                "longer than its limit",
+            ),
+            (
+                "result",
+                TenantLimits {
+                    result_bytes: Some(1_000),
+                    ..none()
+                },
+                |module| task(module, "text", vec![json!(2_000)]),
+                "1000",
+            ),
+            (
+                "memory",
+                TenantLimits {
+                    memory: Some(1 << 20),
+                    ..none()
+                },
+                |module| task(module, "text", vec![json!(4_000_000)]),
+                "out of memory",
+            ),
+            (
+                "queued",
+                TenantLimits {
+                    queued_tasks: Some(8),
+                    object_bytes: Some(1 << 20),
+                    ..none()
+                },
+                |module| task(module, "text", vec![json!(3_000_000)]),
+                "bytes of objects",
+            ),
+        ];
+        for (name, limits, request, expected) in cases {
+            let message = failing(name, limits, request).await;
+            assert!(message.contains(expected), "{name}: {message}");
+        }
+
+        let (client, module) = limited(
+            "jobs",
+            TenantLimits {
+                jobs: Some(1),
+                ..none()
+            },
+        )
+        .await;
+        let first = client.submit(&nap(&module), None).await.unwrap();
+        let (status, message) = refused(client.submit(&nap(&module), None).await.unwrap_err());
+        assert!(
+            status == 429 && message.contains("1 unfinished jobs"),
+            "{status} {message}"
+        );
+        client.cancel(&first.id).await.unwrap();
+        ended(&client, &first.id).await;
+
+        let (client, module) = limited(
+            "log",
+            TenantLimits {
+                log_bytes: Some(10_000),
+                ..none()
+            },
+        )
+        .await;
+        let job = client
+            .submit(&main(&module, &["lines", "5000"]), None)
+            .await
+            .unwrap();
+        let job = ended(&client, &job.id).await;
+        assert!(
+            job.logs.bytes <= 10_000 && job.logs.dropped_lines > 4_000,
+            "{:?}",
+            job.logs
+        );
+        assert!(
+            output(&client, &job.id)
+                .await
+                .ends_with("line 4998\nline 4999\n")
+        );
+
+        let small = TenantLimits {
+            module_bytes: Some(1_000),
+            ..none()
+        };
+        let client = server.client(&tenant(&admin, "module", small).await);
+        let pushed = client.push("m.wasm", fs::read(SERVE).unwrap()).await;
+        let (status, message) = refused(pushed.unwrap_err());
+        assert!(
+            status == 429 && message.contains("1000"),
+            "{status} {message}"
+        );
+
+        let slow = TenantLimits {
+            requests_per_second: Some(2),
+            ..none()
+        };
+        let client = server.client(&tenant(&admin, "requests", slow).await);
+        let mut refusals = 0;
+        for _ in 0..10 {
+            if let Err(error) = client.info().await {
+                let (status, message) = refused(error);
+                assert!(
+                    status == 429 && message.contains("`requests`"),
+                    "{status} {message}"
+                );
+                refusals += 1;
+            }
+        }
+        assert!(refusals >= 5, "{refusals}");
+        let list = admin.tenants().await.unwrap().tenants;
+        let log = list.iter().find(|tenant| tenant.name == "log").unwrap();
+        assert_eq!(log.limits.log_bytes, Some(10_000));
+    });
+}
+
+#[test]
+fn the_configuration_makes_tenants_and_is_read_again() {
+    let roots = "roots = [\"srv\"]\n";
+    let acme = "[tenant.acme]\nweight = 2\njobs = 3\ndirs = [\"srv/acme::/data:ro\"]\n";
+    let mut place = Place::with(&format!("{roots}{acme}"));
+    fs::create_dir_all(place.path("srv/acme")).unwrap();
+    fs::create_dir_all(place.path("other")).unwrap();
+    fs::write(place.path("srv/acme/file"), "granted\n").unwrap();
+    let server = place.start();
+    block_on(async {
+        let admin = server.client(&place.token);
+        let view = admin.tenant("acme").await.unwrap();
+        assert_eq!(
+            (view.weight.get(), view.limits.jobs, view.from_config),
+            (2, Some(3), true)
+        );
+        let request = TenantRequest {
+            weight: std::num::NonZeroU32::MIN,
+            limits: TenantLimits::default(),
+        };
+        let (status, message) = refused(admin.put_tenant("acme", &request).await.unwrap_err());
+        assert!(
+            status == 409 && message.contains("configuration"),
+            "{message}"
+        );
+        let token = admin
+            .issue("acme", &token(Role::Submit))
+            .await
+            .unwrap()
+            .token;
+        let client = server.client(&token);
+        let module = pushed(&client).await;
+        let job = client
+            .submit(&main(&module, &["read"]), None)
+            .await
+            .unwrap();
+        assert_eq!(output(&client, &job.id).await, "granted\n\n");
+        let module = pushed(&admin).await;
+        let job = admin.submit(&main(&module, &["read"]), None).await.unwrap();
+        assert_eq!(
+            output(&admin, &job.id).await,
+            "\n",
+            "another tenant is granted nothing"
+        );
+    });
+    let reload = |config: &str, says: &str| {
+        fs::write(place.path("wrun.toml"), config).unwrap();
+        server.errors.lock().unwrap().clear();
+        server.signal("-HUP");
+        server.says(says);
+    };
+    let jobs = || {
+        block_on(async {
+            server
+                .client(&place.token)
+                .tenant("acme")
+                .await
+                .unwrap()
+                .limits
+                .jobs
+        })
+    };
+    reload(
+        &format!("{roots}{}", acme.replace("jobs = 3", "jobs = 4")),
+        "was read again",
+    );
+    assert_eq!(jobs(), Some(4));
+    reload(
+        &acme.replace("srv/acme", "other"),
+        "not below one of `roots`",
+    );
+    reload(
+        &format!("roots = [\"srv\", \"other\"]\n{acme}"),
+        "`roots` was changed, which takes a restart",
+    );
+    reload("nonsense", "the configuration is as before");
+    assert_eq!(jobs(), Some(4));
+}
+
+#[test]
+fn a_second_server_and_bad_settings_are_refused_in_words() {
+    let mut place = Place::new();
+    let server = place.start();
+    let failed = |place: &Place| {
+        let output = place.command().output().unwrap();
+        assert_eq!(output.status.code(), Some(2));
+        text(&output.stderr).to_owned()
+    };
+    let said = failed(&place);
+    let pid = server.child.id().to_string();
+    assert!(
+        said.contains("is used by process") && said.contains(&pid),
+        "{said}"
+    );
+    drop(server);
+    for (config, expected) in [
+        ("listn = 1", "listn"),
+        ("[tenant.Acme]", "`Acme` is not a tenant's name"),
+        (
+            "[tls]\ncertificate = \"no.pem\"\nkey = \"no.pem\"",
+            "no.pem",
+        ),
+    ] {
+        place.config = config.to_owned();
+        let said = failed(&place);
+        assert!(said.contains(expected), "{config}: {said}");
+    }
+    place.config = String::new();
+    fs::write(place.path("data/ledger.redb"), "not a database").unwrap();
+    let said = failed(&place);
+    assert!(
+        said.contains("ledger.redb") && said.contains("damaged"),
+        "{said}"
+    );
+}

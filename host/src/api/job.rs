@@ -17,7 +17,11 @@ pub struct JobRequest {
     /// The hash of a module that was pushed.
     pub module: String,
     /// The task to call; the module's `main` runs if that is missing.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "super::maybe_object"
+    )]
     pub task: Option<CallView>,
     /// The program's arguments, for `main`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
@@ -216,5 +220,13 @@ mod tests {
         let json = r#"{"module": "00", "timout_ms": 5}"#;
         let error = serde_json::from_str::<JobRequest>(json).expect_err("misspelt");
         assert!(error.to_string().contains("timout_ms"), "{error}");
+        let json = r#"{"module": "00", "task": ["double", [4]]}"#;
+        assert!(
+            serde_json::from_str::<JobRequest>(json).is_err(),
+            "an array"
+        );
+        let json = r#"{"module": "00", "task": {"name": "double", "args": [4]}}"#;
+        let request: JobRequest = serde_json::from_str(json).expect("as it should be");
+        assert_eq!(request.task.expect("a task").args, [Json::from(4)]);
     }
 }

@@ -7,7 +7,10 @@ mod job;
 mod module;
 mod tenant;
 
-use serde::{Deserialize, Serialize};
+use serde::{
+    Deserialize, Deserializer, Serialize,
+    de::{self, DeserializeOwned},
+};
 use utoipa::ToSchema;
 
 pub use job::{CallView, DroppedLogs, JobList, JobLogs, JobRequest, JobState, JobView, LogEntry};
@@ -28,6 +31,21 @@ pub const DEFAULT_TENANT: &str = "default";
 
 /// The header with a key under which a request makes one job, however often it is sent.
 pub const KEY_HEADER: &str = "idempotency-key";
+
+/// Reads a field that has to be an object: by themselves, structures are read from arrays too, by the order of their fields.
+fn object<'de, D: Deserializer<'de>, T: DeserializeOwned>(deserializer: D) -> Result<T, D::Error> {
+    let fields = serde_json::Map::deserialize(deserializer)?;
+    T::deserialize(serde_json::Value::Object(fields)).map_err(de::Error::custom)
+}
+
+/// The same for one that may be `null`.
+fn maybe_object<'de, D: Deserializer<'de>, T: DeserializeOwned>(
+    deserializer: D,
+) -> Result<Option<T>, D::Error> {
+    let fields = Option::<serde_json::Map<_, _>>::deserialize(deserializer)?;
+    let read = |fields| T::deserialize(serde_json::Value::Object(fields));
+    fields.map(read).transpose().map_err(de::Error::custom)
+}
 
 /// Why a request was not done.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]

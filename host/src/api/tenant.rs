@@ -83,10 +83,10 @@ pub struct TenantLimits {
 pub struct TenantRequest {
     /// Its part of the processor time when others want it too.
     #[serde(default = "one")]
-    #[schema(value_type = u32, minimum = 1)]
+    #[schema(value_type = u64, minimum = 1, maximum = 4294967295_u64)]
     pub weight: NonZeroU32,
     /// What it may have.
-    #[serde(default)]
+    #[serde(default, deserialize_with = "super::object")]
     pub limits: TenantLimits,
 }
 
@@ -100,7 +100,7 @@ pub struct TenantView {
     /// Its name.
     pub name: String,
     /// Its part of the processor time when others want it too.
-    #[schema(value_type = u32, minimum = 1)]
+    #[schema(value_type = u64, minimum = 1, maximum = 4294967295_u64)]
     pub weight: NonZeroU32,
     /// What it may have.
     pub limits: TenantLimits,
@@ -155,6 +155,7 @@ pub struct TokenRequest {
     pub label: String,
     /// Seconds until it is not valid any more; for ever if that is missing.
     #[serde(default)]
+    #[schema(maximum = 3153600000_u64)]
     pub valid_seconds: Option<u64>,
     /// Revokes the tenant's other tokens of this role.
     #[serde(default)]

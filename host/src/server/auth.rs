@@ -86,7 +86,7 @@ impl Caller {
         let usual = DEFAULT_TENANT.parse().ok();
         let usual = usual.and_then(|name| app.daemon.tenant(&name).ok());
         usual.ok_or_else(|| {
-            Refusal::bad_request(format!(
+            Refusal::not_found(format!(
                 "the host's admin has to name a tenant in the header `{TENANT_HEADER}`, since there is no tenant `{DEFAULT_TENANT}`"
             ))
         })

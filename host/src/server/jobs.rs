@@ -14,6 +14,7 @@ use axum::{
 };
 use futures_util::stream::{self, Stream};
 use serde::Deserialize;
+use serde_json::{Map, Value};
 
 use super::{
     App,
@@ -44,11 +45,11 @@ pub(super) async fn submit(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
-    request: std::result::Result<Json<JobRequest>, JsonRejection>,
+    request: std::result::Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<(StatusCode, Json<JobView>)> {
     caller.may_submit()?;
     let tenant = caller.tenant(&app)?;
-    let Json(request) = request.map_err(super::bad_json)?;
+    let request: JobRequest = super::read(request)?;
     let key = match headers.get(KEY_HEADER).map(|key| key.to_str()) {
         None => None,
         Some(Ok(key)) => Some(key.to_owned()),
@@ -81,6 +82,11 @@ fn spec(request: JobRequest) -> Result<JobSpec> {
             )));
         }
     }
+    let most = i64::MAX.unsigned_abs();
+    let times = [request.timeout_ms, request.cpu_limit_ms];
+    if times.into_iter().flatten().any(|time| time > most) {
+        return Err(Refusal::bad_request(format!("a time is at most {most} ms")));
+    }
     let texts = request.args.iter().chain(request.env.values());
     if texts.into_iter().any(|text| text.contains('\0')) {
         return Err(Refusal::bad_request(
@@ -109,9 +115,11 @@ fn spec(request: JobRequest) -> Result<JobSpec> {
 pub(super) struct ListQuery {
     /// Jobs in these states only, with commas between them.
     #[serde(default)]
+    #[param(pattern = "^(queued|running|finished|cancelled|lost|quarantined)$")]
     state: Option<String>,
     /// Where an earlier list ended: its `next`.
     #[serde(default)]
+    #[param(pattern = "^[0-9]{1,18}$")]
     before: Option<String>,
     /// How many, at most 1,000.
     #[serde(default)]

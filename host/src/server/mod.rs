@@ -18,12 +18,14 @@ mod tenants;
 use std::sync::Arc;
 
 use axum::{
-    Router,
+    Json, Router,
     extract::{DefaultBodyLimit, rejection::JsonRejection},
     http::{StatusCode, header},
     response::{IntoResponse, Response},
     routing::{get, post, put},
 };
+use serde::de::DeserializeOwned;
+use serde_json::{Map, Value};
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -156,6 +158,14 @@ impl Modify for Bearer {
         let components = document.components.get_or_insert_with(Default::default);
         components.add_security_scheme("token", SecurityScheme::Http(scheme));
     }
+}
+
+/// What a request holds.
+fn read<T: DeserializeOwned>(
+    body: std::result::Result<Json<Map<String, Value>>, JsonRejection>,
+) -> Result<T> {
+    let Json(fields) = body.map_err(bad_json)?;
+    T::deserialize(Value::Object(fields)).map_err(|error| Refusal::bad_request(error.to_string()))
 }
 
 /// A body that is not the JSON that was expected.

@@ -25,6 +25,7 @@ use crate::{
 pub(super) struct PushQuery {
     /// What to call it.
     #[serde(default)]
+    #[param(min_length = 1, max_length = 50, pattern = "^[A-Za-z0-9._-]+$")]
     name: Option<String>,
 }
 
@@ -33,7 +34,7 @@ const MAX_NAME: usize = 200;
 
 /// Checks, compiles and keeps a module; the same bytes again are the same module.
 #[utoipa::path(post, path = "/v1/modules", tag = "modules", params(PushQuery),
-    request_body(content = Vec<u8>, content_type = "application/wasm"),
+    request_body(content = Vec<u8>, content_type = "application/octet-stream"),
     responses((status = 201, body = ModuleView), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 403, body = Problem), (status = 404, body = Problem), (status = 413, body = Problem),
         (status = 422, body = Problem), (status = 429, body = Problem), (status = 503, body = Problem), (status = 507, body = Problem)))]
@@ -135,9 +136,12 @@ fn no_module(hash: &ModuleHash) -> Refusal {
     Refusal::not_found(format!("there is no module `{hash}`: push it first"))
 }
 
+/// A module's hash; what is none is that of no module.
 pub(super) fn parse(hash: &str) -> Result<ModuleHash> {
-    hash.parse()
-        .map_err(|error| Refusal::bad_request(format!("`{}`: {error}", hash.escape_debug())))
+    hash.parse().map_err(|error| {
+        let hash = hash.escape_debug();
+        Refusal::not_found(format!("there is no module `{hash}`: {error}"))
+    })
 }
 
 fn view(record: &ModuleRecord) -> ModuleView {

@@ -7,6 +7,7 @@ use axum::{
     extract::{Path, State, rejection::JsonRejection},
     http::StatusCode,
 };
+use serde_json::{Map, Value};
 
 use super::{
     App, auth,
@@ -23,6 +24,11 @@ use crate::{
     rt::clock,
     tenant::Resource,
 };
+
+/// Seconds.
+const YEAR: u64 = 365 * 86_400;
+/// A token that ends by itself does so within this.
+const MAX_VALID: u64 = 100 * YEAR;
 
 /// The tenants: all for the host, its own for a tenant.
 #[utoipa::path(get, path = "/v1/tenants", tag = "tenants",
@@ -42,9 +48,11 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
     Ok(Json(TenantList { tenants }))
 }
 
+/// A tenant's name; what is none is that of no tenant.
 fn name(text: &str) -> Result<TenantName> {
-    text.parse()
-        .map_err(|error: ledger::BadTenantName| Refusal::bad_request(error.to_string()))
+    text.parse().map_err(|error: ledger::BadTenantName| {
+        Refusal::not_found(format!("there is no such tenant: {error}"))
+    })
 }
 
 /// A tenant.
@@ -73,18 +81,31 @@ pub(super) async fn put(
     State(app): State<App>,
     caller: Caller,
     Path(tenant): Path<String>,
-    request: std::result::Result<Json<TenantRequest>, JsonRejection>,
+    request: std::result::Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<TenantView>> {
     let tenant = name(&tenant)?;
     caller.sees_tenant(&tenant)?;
     caller.may_administer_host()?;
-    let Json(request) = request.map_err(super::bad_json)?;
+    let request: TenantRequest = super::read(request)?;
+    check(&request.limits)?;
     let daemon = app.daemon.clone();
     let put = move || {
         let slot = daemon.put_tenant(tenant, request.weight, to_ledger(&request.limits))?;
         view(&daemon, &slot)
     };
     Ok(Json(app.blocking(put).await??))
+}
+
+/// No number is larger than other languages' integers.
+fn check(limits: &TenantLimits) -> Result<()> {
+    let most = i64::MAX.unsigned_abs();
+    let limits = serde_json::to_value(limits).unwrap_or_default();
+    let limits = limits.as_object().into_iter().flatten();
+    let large = limits.filter(|(_, limit)| limit.as_u64().is_some_and(|limit| limit > most));
+    match large.into_iter().next() {
+        Some((name, _)) => Err(Refusal::bad_request(format!("`{name}` is at most {most}"))),
+        None => Ok(()),
+    }
 }
 
 /// Removes a tenant that has no unfinished jobs, with all that it has. For the host's admin.
@@ -141,11 +162,20 @@ pub(super) async fn issue(
     State(app): State<App>,
     caller: Caller,
     Path(tenant): Path<String>,
-    request: std::result::Result<Json<TokenRequest>, JsonRejection>,
+    request: std::result::Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<(StatusCode, Json<IssuedToken>)> {
     let tenant = name(&tenant)?;
     caller.may_administer_tenant(&tenant)?;
-    let Json(request) = request.map_err(super::bad_json)?;
+    let request: TokenRequest = super::read(request)?;
+    if request
+        .valid_seconds
+        .is_some_and(|seconds| seconds > MAX_VALID)
+    {
+        let years = MAX_VALID / YEAR;
+        return Err(Refusal::bad_request(format!(
+            "a token is valid for at most {years} years"
+        )));
+    }
     let new = NewToken {
         tenant: Some(tenant),
         role: auth::ledger_role(request.role),

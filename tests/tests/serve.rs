@@ -978,3 +978,112 @@ fn a_second_server_and_bad_settings_are_refused_in_words() {
         "{said}"
     );
 }
+
+#[test]
+fn tls_is_spoken_with_a_certificate_that_can_be_replaced() {
+    let mut place = Place::with("[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"");
+    let certificate = |place: &Place| {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        fs::write(place.path("cert.pem"), made.cert.pem()).unwrap();
+        fs::write(place.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+        made.cert.pem()
+    };
+    let first = certificate(&place);
+    let server = place.start();
+    let address = server.address.replace("127.0.0.1", "localhost");
+    assert!(address.starts_with("https://"), "{address}");
+    let info = |roots: Option<&str>| {
+        let token = Some(place.token.clone());
+        let client = Client::trusting(&address, token, None, roots.map(str::as_bytes)).unwrap();
+        block_on(client.info())
+    };
+    assert!(info(Some(&first)).is_ok());
+    let error = info(None).unwrap_err().to_string();
+    assert!(error.contains("certificate"), "{error}");
+    let output = Command::new(wrun())
+        .args(["submit", SERVE, "--task", "double", "--args", "[4]"])
+        .env("WRUN_ADDRESS", &address)
+        .env("WRUN_TOKEN", &place.token)
+        .env("WRUN_CA", place.path("cert.pem"))
+        .output()
+        .unwrap();
+    assert_eq!(text(&output.stdout), "8\n", "{}", text(&output.stderr));
+    let second = certificate(&place);
+    server.signal("-HUP");
+    server.says("was read again");
+    assert!(info(Some(&second)).is_ok() && info(Some(&first)).is_err());
+}
+
+/// Jobs of one task each, from a thousand clients at once, each with a connection of its own.
+#[test]
+#[ignore = "takes minutes without optimization: cargo test --release -p wrun-tests --test serve -- --ignored --nocapture"]
+fn ten_thousand_jobs_of_a_thousand_clients() {
+    const CLIENTS: usize = 1_000;
+    const EACH: usize = 10;
+    let mut place = Place::new();
+    let server = place.start();
+    let runtime = tokio::runtime::Runtime::new().unwrap();
+    let module = runtime.block_on(pushed(&server.client(&place.token)));
+    let start = Instant::now();
+    let clients: Vec<_> = (0..CLIENTS)
+        .map(|number| {
+            let (client, module) = (server.client(&place.token), module.clone());
+            runtime.spawn(async move {
+                for job in 0..EACH {
+                    let n = number * EACH + job;
+                    let request = task(&module, "double", vec![json!(n)]);
+                    let id = client.submit(&request, None).await.unwrap().id;
+                    assert_eq!(client.result(&id, 120).await.unwrap(), json!(2 * n));
+                }
+            })
+        })
+        .collect();
+    runtime.block_on(async {
+        for client in clients {
+            client.await.unwrap();
+        }
+    });
+    let time = start.elapsed().as_secs_f64();
+    println!("{} jobs in {time:.1} s", CLIENTS * EACH);
+    let list = runtime.block_on(server.client(&place.token).jobs(
+        &["finished".to_owned()],
+        None,
+        1_000,
+    ));
+    assert_eq!(list.unwrap().jobs.len(), 1_000);
+    assert_eq!(server.stop(), 143);
+}
+
+/// What a task costs through a server, beside one in a process of its own: 100,000 small ones in one job.
+#[test]
+#[ignore = "a measurement: cargo test --release -p wrun-tests --test serve -- --ignored --nocapture"]
+fn a_task_costs_no_more_on_a_server() {
+    let mut place = Place::new();
+    let server = place.start();
+    let args = ["submit", SERVE, "--task", "timed", "--args", "[100000]"];
+    let rate = |output: Output| {
+        assert!(output.status.success(), "{}", text(&output.stderr));
+        1e5 / text(&output.stdout).trim().parse::<f64>().unwrap()
+    };
+    let here = || {
+        let mut command = Command::new(wrun());
+        rate(
+            command
+                .args(args)
+                .env_remove("WRUN_ADDRESS")
+                .output()
+                .unwrap(),
+        )
+    };
+    let there = || rate(server.wrun(&place.token, &args));
+    here();
+    there();
+    let mut rates: Vec<_> = (0..9).map(|_| (here(), there())).collect();
+    rates.sort_by(|a, b| (a.1 / a.0).total_cmp(&(b.1 / b.0)));
+    let (here, there) = rates[rates.len() / 2];
+    println!(
+        "{here:.0} tasks/s here, {there:.0} there: {:.2}",
+        there / here
+    );
+    assert!(there / here > 0.8, "{rates:?}");
+}

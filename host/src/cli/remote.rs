@@ -1,10 +1,11 @@
 //! A server instead of a runtime of its own: where it is, and a job on it that looks as one here.
 //!
-//! `WRUN_ADDRESS` names the server, `WRUN_TOKEN` lets in, `WRUN_TENANT` is for the host's admin. [`submit`] sends the module
+//! `WRUN_ADDRESS` names the server, `WRUN_TOKEN` lets in, `WRUN_TENANT` is for the host's admin, `WRUN_CA` is a file of
+//! certificates to trust beside the system's. [`submit`] sends the module
 //! when the server does not have it, submits the job, prints what comes back and ends as the job did. When the connection is
 //! lost on the way the job goes on; the output is taken up again where it was, for a while.
 
-use std::{env, time::Duration};
+use std::{env, fs, time::Duration};
 
 use tokio::{
     sync::mpsc,
@@ -23,6 +24,7 @@ use super::{
 use crate::{
     api::{CallView, JobRequest, JobState, JobView, LogEntry},
     client::{Client, ClientError, JobEvent},
+    config::error_text,
     rt::clock,
     types::{ErrorKind, JobId, LogLine, TaskError, TaskId},
 };
@@ -80,7 +82,17 @@ pub(super) fn from_env() -> Result<Option<Client>> {
         return Ok(None);
     };
     let (token, tenant) = (read("WRUN_TOKEN")?, read("WRUN_TENANT")?);
-    Ok(Some(Client::new(&address, token, tenant)?))
+    let roots = match read("WRUN_CA")? {
+        None => None,
+        Some(path) => Some(fs::read(&path).map_err(|error| {
+            let reason = error_text(&error);
+            Failure::usage(format!(
+                "the certificates `{path}` (WRUN_CA) can't be read: {reason}"
+            ))
+        })?),
+    };
+    let client = Client::trusting(&address, token, tenant, roots.as_deref());
+    Ok(Some(client?))
 }
 
 /// The server that the environment names.

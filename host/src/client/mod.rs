@@ -86,6 +86,19 @@ impl Client {
     /// # Errors
     /// [`ClientError::Address`] for an address that is none.
     pub fn new(address: &str, token: Option<String>, tenant: Option<String>) -> Result<Self> {
+        Self::trusting(address, token, tenant, None)
+    }
+
+    /// The same, and it trusts the certificates of `roots` (PEM) too.
+    ///
+    /// # Errors
+    /// As [`new`](Self::new), and [`ClientError::Nonsense`] for what are no certificates.
+    pub fn trusting(
+        address: &str,
+        token: Option<String>,
+        tenant: Option<String>,
+        roots: Option<&[u8]>,
+    ) -> Result<Self> {
         let wrong = || ClientError::Address {
             address: address.to_owned(),
         };
@@ -95,9 +108,15 @@ impl Client {
         }
         // Whoever was first has chosen the same.
         let _ = rustls::crypto::ring::default_provider().install_default();
+        let roots = roots.map_or(Ok(Vec::new()), reqwest::Certificate::from_pem_bundle);
+        let roots = roots.map_err(|error| ClientError::Nonsense {
+            address: "the file of certificates".to_owned(),
+            reason: chain(&error),
+        })?;
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
             .user_agent(concat!("wrun/", env!("CARGO_PKG_VERSION")))
+            .tls_certs_merge(roots)
             .build();
         let http = http.map_err(|error| ClientError::Unreachable {
             address: address.to_owned(),

@@ -7,7 +7,7 @@
     reason = "what a job prints is what is looked at"
 )]
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use wrun::prelude::*;
 
@@ -44,6 +44,16 @@ fn nap(millis: u64) -> Result<u32> {
 fn many(tasks: i64) -> Result<i64> {
     let refs: Vec<_> = (0..tasks).map(double::remote).collect();
     Ok(wrun::get(&refs)?.iter().sum())
+}
+
+/// How many seconds that many small tasks take.
+#[wrun::task]
+fn timed(tasks: i64) -> Result<f64> {
+    let start = Instant::now();
+    let refs: Vec<_> = (0..tasks).map(double::remote).collect();
+    let sum: i64 = wrun::get(&refs)?.iter().sum();
+    wrun::ensure!(sum == tasks * (tasks - 1), "a task is wrong");
+    Ok(start.elapsed().as_secs_f64())
 }
 
 #[wrun::actor]

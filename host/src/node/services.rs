@@ -104,7 +104,7 @@ impl CallServices {
     /// Has values spilled, unless there is room by now.
     async fn make_room(&mut self, n: u64) -> Result<Option<Charge>, Full> {
         let job = self.call.job().clone();
-        let charge = || job.account.charge(tenant::Resource::ObjectBytes, n).ok();
+        let charge = || job.account.charge(tenant::Resource::ObjectBytes, n);
         let made = job.node.files.make_room(n, charge);
         self.turn.block(Wait::Bounded, made).await
     }

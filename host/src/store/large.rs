@@ -100,6 +100,14 @@ impl Large {
         }
     }
 
+    /// Whether its memory is charged to this account, or to one below it.
+    pub(super) fn counts_in(&self, account: &Arc<str>) -> bool {
+        match &*self.tier.lock() {
+            Tier::Memory(_, Some(charge)) => charge.counts_in(account),
+            Tier::Memory(_, None) | Tier::Disk(_) => false,
+        }
+    }
+
     /// MEMORY → DISK; gives the number of bytes that are free now. Blocks.
     pub(super) fn spill(&self) -> Result<u64, Stays> {
         let (source, charge) = match &*self.tier.lock() {

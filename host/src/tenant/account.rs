@@ -571,6 +571,14 @@ impl Charge {
         Ok(Self { shard, resource, n })
     }
 
+    /// Whether it counts in the account that an [`OverLimit`] names.
+    #[must_use]
+    pub fn counts_in(&self, account: &Arc<str>) -> bool {
+        let mut chain =
+            std::iter::successors(Some(&*self.shard.core), |core| core.parent.as_deref());
+        chain.any(|core| Arc::ptr_eq(&core.name, account))
+    }
+
     /// Of what.
     #[must_use]
     pub fn resource(&self) -> Resource {

@@ -69,6 +69,12 @@ pub(in crate::cli) struct TenantAddArgs {
     /// Calls that wait
     #[arg(long, value_name = "N")]
     pub(in crate::cli) queued_tasks: Option<u64>,
+    /// Bytes of calls that wait
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(in crate::cli) queued_bytes: Option<u64>,
+    /// Handles that its sandboxes hold
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) handles: Option<u64>,
     /// Living actors
     #[arg(long, value_name = "N")]
     pub(in crate::cli) actors: Option<u64>,
@@ -78,6 +84,12 @@ pub(in crate::cli) struct TenantAddArgs {
     /// Bytes of all its modules
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(in crate::cli) module_bytes: Option<u64>,
+    /// Modules being compiled at once
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) concurrent_compilations: Option<u64>,
+    /// How long one compilation may take
+    #[arg(long, value_name = "TIME", value_parser = parse_duration)]
+    pub(in crate::cli) compile_time: Option<Duration>,
     /// Output that is kept of one job: the end of it
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(in crate::cli) log_bytes: Option<u64>,
@@ -99,6 +111,9 @@ pub(in crate::cli) struct TenantAddArgs {
     /// How long an ended job is kept
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(in crate::cli) retention: Option<Duration>,
+    /// Bytes of ended jobs that are kept
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(in crate::cli) retention_bytes: Option<u64>,
 }
 
 /// What a token may do.

@@ -1,6 +1,6 @@
 //! `wrun tenant`: a server's tenants and their tokens.
 
-use std::fmt::Write as _;
+use std::{fmt::Write as _, time::Duration};
 
 use crate::{
     api::{Role, TenantLimits, TenantRequest, TenantView, TokenRequest},
@@ -99,21 +99,27 @@ async fn tokens(client: &crate::client::Client, command: TokenCommand) -> Result
 }
 
 fn request(args: &TenantAddArgs) -> TenantRequest {
+    // Less than a second is one.
+    let seconds = |time: Option<Duration>| time.map(|time| time.as_secs().max(1));
     let limits = TenantLimits {
         memory: args.memory,
         object_bytes: args.object_bytes,
         queued_tasks: args.queued_tasks,
+        queued_bytes: args.queued_bytes,
         actors: args.actors,
-        module_bytes: args.module_bytes,
+        handles: args.handles,
         log_bytes: args.log_bytes,
+        module_bytes: args.module_bytes,
+        concurrent_compilations: args.concurrent_compilations,
+        compile_seconds: seconds(args.compile_time),
+        cpu_seconds_per_task: seconds(args.cpu_per_task),
+        cpu_seconds_per_job: seconds(args.cpu_per_job),
+        wall_seconds_per_job: seconds(args.time_per_job),
         result_bytes: args.result_bytes,
-        jobs: args.jobs,
         requests_per_second: args.requests_per_second,
-        cpu_seconds_per_task: args.cpu_per_task.map(|time| time.as_secs().max(1)),
-        cpu_seconds_per_job: args.cpu_per_job.map(|time| time.as_secs().max(1)),
-        wall_seconds_per_job: args.time_per_job.map(|time| time.as_secs().max(1)),
-        retention_seconds: args.retention.map(|time| time.as_secs().max(1)),
-        ..TenantLimits::default()
+        jobs: args.jobs,
+        retention_seconds: seconds(args.retention),
+        retention_bytes: args.retention_bytes,
     };
     TenantRequest {
         weight: args.weight,

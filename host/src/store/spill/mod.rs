@@ -55,7 +55,7 @@ use super::{
     large::{Large, Stays},
     memfile::Peek,
 };
-use crate::tenant::Charge;
+use crate::tenant::{Charge, OverLimit};
 
 /// How many pieces of spilled values may be in the host's memory at once.
 const READERS: usize = 16;
@@ -226,11 +226,15 @@ impl Spill {
         }
     }
 
-    /// Spills values until so many bytes are free; blocks.
-    fn free(&self, bytes: u64) -> Result<(), Full> {
+    /// Spills values until so many bytes are free in this account; blocks. What others hold would make no room there.
+    fn free(&self, bytes: u64, account: &Arc<str>) -> Result<(), Full> {
         let (mut freed, mut stay, mut full) = (0, Vec::new(), Full::Nothing);
         while freed < bytes {
             let Some(large) = self.coldest() else { break };
+            if !large.counts_in(account) {
+                stay.push(large);
+                continue;
+            }
             match large.spill() {
                 Ok(bytes) => freed += bytes,
                 Err(Stays::InUse) => stay.push(large),
@@ -362,27 +366,31 @@ impl Drop for SpillFile {
 }
 
 impl MemFiles {
-    /// Room for `bytes`: `charge` is asked for it when it is this one's turn, and when it has none, values are spilled;
-    /// then it may be had (`None`).
+    /// Room for `bytes`: `charge` is asked for it when it is this one's turn, and when it has none, values are spilled that
+    /// count in the account whose limit is in the way; then it may be had (`None`).
     ///
     /// # Errors
     /// Why nothing can be spilled.
     pub async fn make_room(
         &self,
         bytes: u64,
-        charge: impl FnOnce() -> Option<Charge>,
+        charge: impl FnOnce() -> Result<Charge, OverLimit>,
     ) -> Result<Option<Charge>, Full> {
         let spill = self.spill().ok_or(Full::Off)?;
         let turn = spill.one_at_a_time.clone().acquire_owned().await;
         let turn = turn.map_err(|closed| Full::Disk(closed.to_string()))?;
-        if let Some(charge) = charge() {
-            return Ok(Some(charge));
-        }
+        let account = match charge() {
+            Ok(charge) => return Ok(Some(charge)),
+            Err(over) => over.account,
+        };
         let files = self.clone();
         let free = move || {
             // Held to the end, even if nobody waits for it any more.
             let _turn = turn;
-            files.spill().ok_or(Full::Off)?.free(bytes.max(BATCH))
+            files
+                .spill()
+                .ok_or(Full::Off)?
+                .free(bytes.max(BATCH), &account)
         };
         let freed = spill.tokio.spawn_blocking(free).await;
         freed.map_err(|gone| Full::Disk(gone.to_string()))??;

@@ -36,9 +36,9 @@ impl Store {
 
     /// A value of so many bytes like this, whose format byte is 9, if there is room or room can be made.
     fn try_put(&self, fill: u8, len: u64) -> Result<Value, Full> {
-        let charge = || self.account.charge(Resource::ObjectBytes, len).ok();
+        let charge = || self.account.charge(Resource::ObjectBytes, len);
         let charge = loop {
-            if let Some(charge) = charge() {
+            if let Ok(charge) = charge() {
                 break charge;
             }
             let made = self.files.make_room(len, charge);
@@ -162,13 +162,47 @@ fn what_is_brought_back_is_the_same_and_is_charged_as_before() {
     }
 }
 
+/// What other tenants hold would make no room, so it stays.
+#[test]
+fn who_is_over_a_limit_of_its_own_has_its_own_values_spilled() {
+    let store = Store::new(64 * MIB, u64::MAX);
+    let limits = || Limits::default().with(Resource::ObjectBytes, 4 * MIB);
+    let tenant = |name: &str| Account::new(name, limits(), Some(store.account.clone()));
+    let (ours, theirs) = (tenant("ours"), tenant("theirs"));
+    let put = |account: &Arc<Account>| {
+        let charge = loop {
+            let charge = || account.charge(Resource::ObjectBytes, 2 * MIB);
+            if let Ok(charge) = charge() {
+                break charge;
+            }
+            let made = store.files.make_room(2 * MIB, charge);
+            if let Some(charge) = store.tokio.block_on(made).unwrap() {
+                break charge;
+            }
+        };
+        let file = store.files.store(&vec![5; 2 << 20]).unwrap();
+        Value::with(Contents::File(9, file), vec![], Some(charge))
+    };
+    // The colder ones are theirs.
+    let their_values = [put(&theirs), put(&theirs)];
+    let our_values: Vec<_> = (0..6).map(|_| put(&ours)).collect();
+    assert!(their_values.iter().all(|value| value.spilled().is_none()));
+    let spilled = our_values.iter().filter(|value| value.spilled().is_some());
+    assert_eq!(spilled.count(), 4);
+    our_values
+        .iter()
+        .for_each(|value| store.assert_holds(value, 5));
+}
+
 /// A view shows all of a value's pages.
 #[test]
 fn what_is_brought_back_shows_nothing_of_what_was_in_its_place() {
     let store = Store::new(16 * MIB, u64::MAX);
     for (len, other) in [(2 * MIB + 5, 4 * MIB), (MIB + 5, MIB + 4096)] {
         let value = store.put(7, len);
-        let made = store.files.make_room(len, || None);
+        let made = store.files.make_room(len, || {
+            store.account.charge(Resource::ObjectBytes, u64::MAX)
+        });
         assert!(store.tokio.block_on(made).unwrap().is_none());
         drop(store.put(1, other));
         let spilled = value.spilled().unwrap();

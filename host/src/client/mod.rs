@@ -5,7 +5,7 @@
 
 mod events;
 
-use std::time::Duration;
+use std::{fmt, time::Duration};
 
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::{Serialize, de::DeserializeOwned};
@@ -72,12 +72,22 @@ impl ClientError {
 type Result<T> = std::result::Result<T, ClientError>;
 
 /// Talks to a server.
-#[derive(Debug, Clone)]
+#[derive(Clone)]
 pub struct Client {
     http: reqwest::Client,
     address: Url,
     token: Option<String>,
     tenant: Option<String>,
+}
+
+impl fmt::Debug for Client {
+    /// Without the token.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Client")
+            .field("address", &self.address.as_str())
+            .field("tenant", &self.tenant)
+            .finish_non_exhaustive()
+    }
 }
 
 impl Client {

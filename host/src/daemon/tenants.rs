@@ -7,7 +7,7 @@ use governor::{
     DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock as _, clock::DefaultClock,
 };
 use parking_lot::{Mutex, RwLock};
-use tokio::sync::Semaphore;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use crate::{
     config::{Seconds, Size, TenantConfig},
@@ -21,6 +21,9 @@ use crate::{
 pub const LOG_BYTES: u64 = 1 << 20;
 /// Modules that a tenant without a limit may have compiled at once.
 const COMPILATIONS: usize = 2;
+
+/// Modules that a tenant may be sending at once, each of which is held in memory until it is whole.
+const UPLOADS: usize = 4;
 
 /// What a tenant's jobs are given beside what they bring.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -40,6 +43,7 @@ pub struct TenantSlot {
     pub node: node::Tenant,
     state: RwLock<State>,
     compilations: Mutex<(usize, Arc<Semaphore>)>,
+    uploads: Arc<Semaphore>,
     requests: RwLock<Option<DefaultDirectRateLimiter>>,
 }
 
@@ -62,6 +66,7 @@ impl TenantSlot {
             name: record.name.clone(),
             node,
             compilations: Mutex::new(compilations(&record.limits)),
+            uploads: Arc::new(Semaphore::new(UPLOADS)),
             requests: RwLock::new(requests(&record.limits)),
             state: RwLock::new(State {
                 record,
@@ -121,6 +126,15 @@ impl TenantSlot {
                 .map_err(|until| until.wait_time_from(DefaultClock::default().now())),
             None => Ok(()),
         }
+    }
+
+    /// The right to send a module, which only so many have at once; waits for it.
+    ///
+    /// # Panics
+    /// Never: nobody closes the semaphore.
+    pub async fn upload(&self) -> OwnedSemaphorePermit {
+        let right = self.uploads.clone().acquire_owned().await;
+        right.expect("nobody closes it")
     }
 
     /// The right to compile, which only so many have at once.

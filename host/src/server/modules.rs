@@ -53,6 +53,7 @@ pub(super) async fn push(
         )));
     }
     let limit = app.daemon.info().engine.max_module_size;
+    let _right = tenant.upload().await;
     let bytes = read(body, limit).await?;
     let record = app.daemon.push(&tenant, &name, bytes).await?;
     Ok((StatusCode::CREATED, Json(view(&record))))

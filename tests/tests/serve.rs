@@ -1087,3 +1087,72 @@ fn a_task_costs_no_more_on_a_server() {
     );
     assert!(there / here > 0.8, "{rates:?}");
 }
+
+/// Two tenants that flood the server with tasks of a millisecond share the processor by their weights, and one that sends a
+/// task at a time beside a flood waits for a tick, not for the flood.
+#[test]
+#[ignore = "a measurement: cargo test --release -p wrun-tests --test serve -- --ignored --nocapture"]
+fn tenants_share_by_their_weights() {
+    let mut place = Place::new();
+    let server = place.start();
+    let admin = server.client(&place.token);
+    let made = |name: &str, weight: u32| {
+        let request = TenantRequest {
+            weight: std::num::NonZeroU32::new(weight).unwrap(),
+            limits: TenantLimits::default(),
+        };
+        let client = block_on(async {
+            admin.put_tenant(name, &request).await.unwrap();
+            let issued = admin.issue(name, &token(Role::Submit)).await.unwrap();
+            server.client(&issued.token)
+        });
+        let module = block_on(pushed(&client));
+        (client, module)
+    };
+    let flood = |(client, module): &(Client, String)| {
+        let request = task(module, "flood", vec![json!(100_000), json!(1_000)]);
+        block_on(client.submit(&request, None)).unwrap().id
+    };
+    let cpu = |name: &str| block_on(admin.tenant(name)).unwrap().used.cpu_seconds;
+    let share = |(one, one_weight): (&str, u32), (two, two_weight): (&str, u32)| {
+        let (first, second) = (made(one, one_weight), made(two, two_weight));
+        let (a, b) = (flood(&first), flood(&second));
+        thread::sleep(Duration::from_secs(2));
+        let before = (cpu(one), cpu(two));
+        thread::sleep(Duration::from_secs(10));
+        let (x, y) = (cpu(one) - before.0, cpu(two) - before.1);
+        block_on(async {
+            first.0.cancel(&a).await.unwrap();
+            second.0.cancel(&b).await.unwrap();
+            ended(&first.0, &a).await;
+            ended(&second.0, &b).await;
+        });
+        100.0 * x / (x + y)
+    };
+    let equal = share(("even", 1), ("odd", 1));
+    let weighted = share(("light", 1), ("heavy", 3));
+
+    let (quiet, loud) = (made("quiet", 1), made("loud", 1));
+    let probe = |tasks: usize| {
+        let request = task(&quiet.1, "probe", vec![json!(tasks)]);
+        block_on(async {
+            let id = quiet.0.submit(&request, None).await.unwrap().id;
+            let times: Vec<u64> =
+                serde_json::from_value(quiet.0.result(&id, 60).await.unwrap()).unwrap();
+            (times[0], times[1])
+        })
+    };
+    let idle = probe(1_000);
+    let id = flood(&loud);
+    thread::sleep(Duration::from_secs(1));
+    let beside = probe(1_000);
+    block_on(loud.0.cancel(&id)).unwrap();
+    println!("equal weights: {equal:.1} % for one of two; weights 1 and 3: {weighted:.1} %");
+    println!(
+        "one task at a time, p50 / p99: {} / {} µs on an idle host, {} / {} µs beside a flood",
+        idle.0, idle.1, beside.0, beside.1
+    );
+    assert!((47.0..53.0).contains(&equal), "{equal}");
+    assert!((22.0..28.0).contains(&weighted), "{weighted}");
+    assert!(beside.1 < 3 * idle.1 + 10_000, "{beside:?}");
+}

@@ -56,6 +56,38 @@ fn timed(tasks: i64) -> Result<f64> {
     Ok(start.elapsed().as_secs_f64())
 }
 
+/// Keeps a core busy for so long.
+#[wrun::task]
+fn busy(micros: u64) -> u64 {
+    let start = Instant::now();
+    let mut n = 0_u64;
+    while start.elapsed() < Duration::from_micros(micros) {
+        n = std::hint::black_box(n.wrapping_add(1));
+    }
+    n
+}
+
+/// That many busy tasks at once, to their end.
+#[wrun::task]
+fn flood(tasks: u64, micros: u64) -> Result<()> {
+    let refs: Vec<_> = (0..tasks).map(|_| busy::remote(micros)).collect();
+    wrun::get(&refs).map(drop)
+}
+
+/// One small task at a time, that many: the times of the middle one and of the longest but a hundredth, in microseconds.
+#[wrun::task]
+fn probe(tasks: usize) -> Result<Vec<u64>> {
+    let mut times = Vec::with_capacity(tasks);
+    for _ in 0..tasks {
+        let start = Instant::now();
+        double::remote(1).get()?;
+        times.push(u64::try_from(start.elapsed().as_micros()).unwrap_or(u64::MAX));
+        wrun::sleep(Duration::from_millis(2));
+    }
+    times.sort_unstable();
+    Ok(vec![times[tasks / 2], times[tasks * 99 / 100]])
+}
+
 #[wrun::actor]
 struct Counter {
     count: u64,

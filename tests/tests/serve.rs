@@ -1156,3 +1156,79 @@ fn tenants_share_by_their_weights() {
     assert!((22.0..28.0).contains(&weighted), "{weighted}");
     assert!(beside.1 < 3 * idle.1 + 10_000, "{beside:?}");
 }
+
+/// A server that is killed again and again under load.
+#[test]
+#[ignore = "takes minutes: cargo test --release -p wrun-tests --test serve -- --ignored --nocapture"]
+fn a_hundred_kills_lose_nothing() {
+    const KILLS: u64 = 100;
+    const CLIENTS: u64 = 4;
+    let mut place = Place::new();
+    // By key: what the server acknowledged, and what was asked for.
+    let acknowledged = Arc::new(Mutex::new(std::collections::BTreeMap::new()));
+    let mut module = String::new();
+    for kill in 0..KILLS {
+        let server = place.start();
+        if kill == 0 {
+            module = block_on(pushed(&server.client(&place.token)));
+        }
+        let stop = Arc::new(std::sync::atomic::AtomicBool::new(false));
+        let clients: Vec<_> = (0..CLIENTS)
+            .map(|number| {
+                let (client, module) = (server.client(&place.token), module.clone());
+                let (acknowledged, stop) = (acknowledged.clone(), stop.clone());
+                thread::spawn(move || {
+                    block_on(async {
+                        for job in 0.. {
+                            let key = format!("{kill}-{number}-{job}");
+                            let request = task(&module, "double", vec![json!(job)]);
+                            let sent = client.submit(&request, Some(&key)).await;
+                            if let Ok(sent) = sent {
+                                acknowledged.lock().unwrap().insert(key, (sent.id, 2 * job));
+                            }
+                            if stop.load(std::sync::atomic::Ordering::SeqCst) {
+                                return;
+                            }
+                        }
+                    });
+                })
+            })
+            .collect();
+        thread::sleep(Duration::from_millis(20 + kill * 37 % 250));
+        server.kill();
+        stop.store(true, std::sync::atomic::Ordering::SeqCst);
+        clients
+            .into_iter()
+            .for_each(|client| client.join().unwrap());
+    }
+    let server = place.start();
+    let client = server.client(&place.token);
+    let acknowledged = acknowledged.lock().unwrap();
+    block_on(async {
+        for (key, (id, result)) in acknowledged.iter() {
+            let job = ended(&client, id).await;
+            // One that happened to run at three of the kills is put aside.
+            if job.state != JobState::Quarantined {
+                assert_eq!(job.state, JobState::Finished, "{key}");
+                assert_eq!(client.result(id, 0).await.unwrap(), json!(result), "{key}");
+            }
+            let again = task(&module, "double", vec![json!(result / 2)]);
+            assert_eq!(
+                client.submit(&again, Some(key)).await.unwrap().id,
+                *id,
+                "{key}"
+            );
+        }
+    });
+    println!(
+        "{} jobs were acknowledged in {KILLS} lives, and all are there",
+        acknowledged.len()
+    );
+    assert!(acknowledged.len() > 200, "{}", acknowledged.len());
+    assert_eq!(server.stop(), 143);
+    let left: Vec<_> = ["tmp", "spill"]
+        .iter()
+        .flat_map(|folder| fs::read_dir(place.path("data").join(folder)).unwrap())
+        .collect();
+    assert!(left.is_empty(), "{left:?}");
+}

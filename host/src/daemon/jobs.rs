@@ -96,7 +96,8 @@ impl LiveJob {
         let _ = ended.wait_for(|ended| *ended).await;
     }
 
-    fn cancel(&self, reason: &str) {
+    /// Ends it early. It has not ended yet when this returns.
+    pub fn cancel(&self, reason: &str) {
         self.cancelled
             .lock()
             .get_or_insert_with(|| reason.to_owned());
@@ -154,23 +155,6 @@ impl Daemon {
     #[must_use]
     pub fn live(&self, id: JobId) -> Option<Arc<LiveJob>> {
         self.0.live.lock().get(&id).cloned()
-    }
-
-    /// Ends a job early. It has not ended yet when this returns.
-    ///
-    /// # Errors
-    /// [`DaemonError::Conflict`] when it has ended already.
-    pub fn cancel(&self, record: &JobRecord, reason: &str) -> Result<(), DaemonError> {
-        match self.live(record.id) {
-            Some(live) => {
-                live.cancel(reason);
-                Ok(())
-            }
-            None => Err(DaemonError::Conflict(format!(
-                "job {} is {} already",
-                record.id, record.phase
-            ))),
-        }
     }
 
     /// Runs a quarantined job again, whose admin knows why. Blocks on the disk.

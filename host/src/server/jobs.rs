@@ -222,12 +222,12 @@ pub(super) async fn result(
             "`wait` is at most {MAX_WAIT} seconds"
         )));
     }
-    let mut job = find(&app, &caller, &id).await?;
-    if let Some(live) = app.daemon.live(job.id) {
+    if let Some(live) = live(&app, &caller, &id).await? {
         // Too late is told below.
         let _ = tokio::time::timeout(Duration::from_secs(query.wait), live.ended()).await;
-        job = find(&app, &caller, &id).await?;
     }
+    // After that look, since it may have ended just before.
+    let job = find(&app, &caller, &id).await?;
     let result = job.end.as_ref().and_then(|end| end.result.as_ref());
     match result {
         Some(text) => {
@@ -426,9 +426,16 @@ pub(super) async fn cancel(
     caller: Caller,
     Path(id): Path<String>,
 ) -> Result<(StatusCode, Json<JobView>)> {
-    let job = find(&app, &caller, &id).await?;
+    let live = live(&app, &caller, &id).await?;
     caller.may_submit()?;
-    app.daemon.cancel(&job, "it was cancelled")?;
+    let job = find(&app, &caller, &id).await?;
+    match live {
+        Some(live) => live.cancel("it was cancelled"),
+        None => {
+            let message = format!("job {} is {} already", job.id, job.phase);
+            return Err(Refusal::conflict(message));
+        }
+    }
     Ok((StatusCode::ACCEPTED, Json(view(&app.daemon, &job))))
 }
 

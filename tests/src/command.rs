@@ -44,8 +44,8 @@ fn beside_the_tests() -> Option<PathBuf> {
             "build",
             "--quiet",
             "--locked",
-            "--package",
-            "wrun-host",
+            // Of all default members, as the tests were: with one package alone, dependencies have other features, and
+            // Wasmtime is built once more.
             "--bin",
             "wrun",
             "--profile",

@@ -11,7 +11,7 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read},
+    io::{BufRead, BufReader, Read, Write as _},
     path::PathBuf,
     process::{Child, Command, Output, Stdio},
     sync::{Arc, Mutex},
@@ -1012,6 +1012,78 @@ fn tls_is_spoken_with_a_certificate_that_can_be_replaced() {
     server.signal("-HUP");
     server.says("was read again");
     assert!(info(Some(&second)).is_ok() && info(Some(&first)).is_err());
+}
+
+/// Clients that go away in each phase of a request leave nothing behind that others could miss.
+#[test]
+fn clients_may_go_away_at_any_moment() {
+    let mut place = Place::new();
+    let server = place.start();
+    let client = server.client(&place.token);
+    let module = block_on(pushed(&client));
+    let job = block_on(client.submit(&main(&module, &["nap", "60000"]), None))
+        .unwrap()
+        .id;
+    let host = server.address.strip_prefix("http://").unwrap();
+    let bearer = format!("host: {host}\r\nauthorization: Bearer {}\r\n", place.token);
+    let json = json!({"module": module, "task": {"name": "double", "args": [1]}}).to_string();
+    let requests = [
+        "GET /v1/jo".to_owned(),
+        format!("GET /v1/jobs HTTP/1.1\r\n{bearer}"),
+        format!("GET /v1/jobs HTTP/1.1\r\n{bearer}\r\n"),
+        format!("POST /v1/modules HTTP/1.1\r\n{bearer}content-length: 1000000\r\n\r\n\0asm"),
+        format!(
+            "POST /v1/jobs HTTP/1.1\r\n{bearer}content-type: application/json\r\ncontent-length: 500\r\n\r\n{{"
+        ),
+        format!(
+            "POST /v1/jobs HTTP/1.1\r\n{bearer}content-type: application/json\r\ncontent-length: {}\r\n\r\n{json}",
+            json.len()
+        ),
+        format!(
+            "GET /v1/jobs/{job}/logs?follow=true HTTP/1.1\r\n{bearer}accept: text/event-stream\r\n\r\n"
+        ),
+        format!("GET /v1/jobs/{job}/result?wait=300 HTTP/1.1\r\n{bearer}\r\n"),
+        "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n\0\0\0\u{4}".to_owned(),
+        "\0\0nonsense\r\n\r\n".to_owned(),
+    ];
+    for request in &requests {
+        // More than a tenant may be sending at once.
+        for pause in 0..8 {
+            let mut stream = std::net::TcpStream::connect(host).unwrap();
+            stream.write_all(request.as_bytes()).unwrap();
+            thread::sleep(Duration::from_millis(pause));
+            drop(stream);
+        }
+    }
+    block_on(async {
+        // The connections of the one before ended with its event loop.
+        let client = server.client(&place.token);
+        let again = fs::read(SERVE).unwrap();
+        assert_eq!(client.push("again.wasm", again).await.unwrap().hash, module);
+        // What was whole was taken, whoever was there to hear it.
+        for job in client.jobs(&[], None, 100).await.unwrap().jobs {
+            if job.task.is_some() {
+                assert_eq!(ended(&client, &job.id).await.exit_code, Some(0));
+            }
+        }
+        client.cancel(&job).await.unwrap();
+        assert_eq!(ended(&client, &job).await.state, JobState::Cancelled);
+        let used = client.tenant("default").await.unwrap().used;
+        assert_eq!(
+            (used.jobs, used.memory, used.log_bytes),
+            (0, 0, 0),
+            "{used:?}"
+        );
+    });
+    let pid = server.child.id();
+    eventually("connections are closed", || {
+        let files = fs::read_dir(format!("/proc/{pid}/fd")).unwrap();
+        let links = files.filter_map(|file| fs::read_link(file.ok()?.path()).ok());
+        let sockets = links.filter(|link| link.to_string_lossy().starts_with("socket:"));
+        // The listener, the event loops' own, and this client's.
+        sockets.count() < 8
+    });
+    assert_eq!(server.stop(), 143);
 }
 
 /// Jobs of one task each, from a thousand clients at once, each with a connection of its own.

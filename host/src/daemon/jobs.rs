@@ -125,6 +125,9 @@ impl Daemon {
     ///
     /// # Errors
     /// Why it is not accepted.
+    ///
+    /// # Cancel safety
+    /// Dropped, it goes on: what is on disk runs, whoever is there to hear of it.
     pub async fn submit(
         &self,
         tenant: &Arc<TenantSlot>,
@@ -133,8 +136,21 @@ impl Daemon {
         if !self.is_accepting() {
             return Err(DaemonError::Stopping);
         }
+        let (daemon, tenant) = (self.clone(), tenant.name.clone());
+        let accepted = self
+            .0
+            .event_loop
+            .spawn(async move { daemon.accept(tenant, request).await });
+        accepted.await.unwrap_or(Err(DaemonError::Stopping))
+    }
+
+    async fn accept(
+        &self,
+        tenant: TenantName,
+        request: NewRequest,
+    ) -> Result<Submitted, DaemonError> {
         let submitted = self.0.ledger.submit_async(NewJob {
-            tenant: tenant.name.clone(),
+            tenant,
             module: request.module,
             spec: request.spec,
             key: request.key,

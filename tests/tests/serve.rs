@@ -11,269 +11,32 @@
 
 use std::{
     fs,
-    io::{BufRead, BufReader, Read, Write as _},
-    path::PathBuf,
-    process::{Child, Command, Output, Stdio},
+    io::{BufRead as _, BufReader, Write as _},
+    process::{Command, Output, Stdio},
     sync::{Arc, Mutex},
     thread,
     time::{Duration, Instant},
 };
 
 use serde_json::{Value as Json, json};
-use tempfile::TempDir;
 use wrun_host::{
-    api::{
-        CallView, JobRequest, JobState, JobView, Role, TenantLimits, TenantRequest, TokenRequest,
-    },
-    client::{Client, ClientError},
+    api::{JobRequest, JobState, Role, TenantLimits, TenantRequest},
+    client::Client,
 };
-use wrun_tests::{guest::SERVE, wrun};
+use wrun_tests::{
+    guest::SERVE,
+    server::{
+        Place, block_on, ended, eventually, main, output, pushed, refused, task, tenant, text,
+        token,
+    },
+    wrun,
+};
 
 /// The guest's name stands for all tests here.
 macro_rules! assert_guest_is_used {
     (serve) => {};
 }
 wrun_tests::foreach_serve!(assert_guest_is_used);
-
-/// Longer than anything here takes.
-const PATIENCE: Duration = Duration::from_secs(60);
-
-/// A state directory and what serves it.
-struct Place {
-    dir: TempDir,
-    config: String,
-    token: String,
-}
-
-/// A server that runs.
-struct Server {
-    child: Child,
-    address: String,
-    token: Option<String>,
-    errors: Arc<Mutex<String>>,
-}
-
-impl Place {
-    fn new() -> Self {
-        Self::with("")
-    }
-
-    fn with(config: &str) -> Self {
-        Self {
-            dir: tempfile::tempdir().unwrap(),
-            config: config.to_owned(),
-            token: String::new(),
-        }
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.dir.path().join(name)
-    }
-
-    fn command(&self) -> Command {
-        fs::write(self.path("wrun.toml"), &self.config).unwrap();
-        let mut command = Command::new(wrun());
-        command
-            .current_dir(self.dir.path())
-            .args(["serve", "--listen", "127.0.0.1:0", "--config", "wrun.toml"])
-            .args(["--data", "data", "--allow-missing-walls"])
-            .env_remove("WRUN_ADDRESS")
-            .stdin(Stdio::null());
-        command
-    }
-
-    fn start(&mut self) -> Server {
-        let mut child = self
-            .command()
-            .stdout(Stdio::piped())
-            .stderr(Stdio::piped())
-            .spawn()
-            .unwrap();
-        let errors = Arc::new(Mutex::new(String::new()));
-        let (mut stderr, kept) = (child.stderr.take().unwrap(), errors.clone());
-        thread::spawn(move || {
-            let mut bytes = [0; 4096];
-            while let Ok(n @ 1..) = stderr.read(&mut bytes) {
-                kept.lock()
-                    .unwrap()
-                    .push_str(&String::from_utf8_lossy(&bytes[..n]));
-            }
-        });
-        let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut next = || {
-            let line = lines.next().and_then(Result::ok);
-            line.unwrap_or_else(|| panic!("it ended: {}", errors.lock().unwrap()))
-        };
-        let first = next();
-        let address = first.split(' ').next_back().unwrap().to_owned();
-        let token = self.token.is_empty().then(|| {
-            next();
-            next()
-                .strip_prefix("export WRUN_TOKEN=")
-                .unwrap()
-                .to_owned()
-        });
-        if let Some(token) = &token {
-            self.token.clone_from(token);
-        }
-        Server {
-            child,
-            address,
-            token,
-            errors,
-        }
-    }
-}
-
-impl Drop for Server {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
-impl Server {
-    fn client(&self, token: &str) -> Client {
-        Client::new(&self.address, Some(token.to_owned()), None).unwrap()
-    }
-
-    fn signal(&self, name: &str) {
-        let pid = self.child.id().to_string();
-        assert!(
-            Command::new("kill")
-                .args([name, &pid])
-                .status()
-                .unwrap()
-                .success()
-        );
-    }
-
-    /// Waits until it has said this on its standard error.
-    fn says(&self, text: &str) {
-        eventually(text, || self.errors.lock().unwrap().contains(text));
-    }
-
-    fn kill(mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
-    }
-
-    /// Its exit code after SIGTERM.
-    fn stop(mut self) -> i32 {
-        self.signal("-TERM");
-        self.child.wait().unwrap().code().unwrap()
-    }
-
-    fn wrun(&self, token: &str, args: &[&str]) -> Output {
-        Command::new(wrun())
-            .args(args)
-            .env("WRUN_ADDRESS", &self.address)
-            .env("WRUN_TOKEN", token)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
-    }
-}
-
-fn eventually(what: &str, mut done: impl FnMut() -> bool) {
-    let end = Instant::now() + PATIENCE;
-    while !done() {
-        assert!(Instant::now() < end, "never: {what}");
-        thread::sleep(Duration::from_millis(5));
-    }
-}
-
-fn block_on<T>(future: impl Future<Output = T>) -> T {
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .enable_all()
-        .build()
-        .unwrap();
-    runtime.block_on(async {
-        tokio::time::timeout(PATIENCE, future)
-            .await
-            .expect("too long")
-    })
-}
-
-fn text(bytes: &[u8]) -> &str {
-    std::str::from_utf8(bytes).unwrap()
-}
-
-/// The guest's hash, which the server has then.
-async fn pushed(client: &Client) -> String {
-    client
-        .push("serve.wasm", fs::read(SERVE).unwrap())
-        .await
-        .unwrap()
-        .hash
-}
-
-fn task(module: &str, name: &str, args: Vec<Json>) -> JobRequest {
-    JobRequest {
-        module: module.to_owned(),
-        task: Some(CallView {
-            name: name.to_owned(),
-            args,
-        }),
-        ..JobRequest::default()
-    }
-}
-
-fn main(module: &str, args: &[&str]) -> JobRequest {
-    JobRequest {
-        module: module.to_owned(),
-        args: args.iter().map(|arg| (*arg).to_owned()).collect(),
-        ..JobRequest::default()
-    }
-}
-
-async fn ended(client: &Client, id: &str) -> JobView {
-    loop {
-        let job = client.job(id).await.unwrap();
-        if job.state.is_ended() {
-            return job;
-        }
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
-}
-
-async fn output(client: &Client, id: &str) -> String {
-    let mut events = client.logs(id, 0, true).await.unwrap();
-    let mut text = String::new();
-    while let Some(event) = events.next().await.unwrap() {
-        if let wrun_host::client::JobEvent::Line(line) = event {
-            text.push_str(&String::from_utf8_lossy(&line.bytes()));
-        }
-    }
-    text
-}
-
-fn refused(error: ClientError) -> (u16, String) {
-    match error {
-        ClientError::Refused { status, body } => (status, body.message),
-        other => panic!("{other}"),
-    }
-}
-
-/// A tenant with these limits, and a token of it.
-async fn tenant(admin: &Client, name: &str, limits: TenantLimits) -> String {
-    let request = TenantRequest {
-        weight: std::num::NonZeroU32::MIN,
-        limits,
-    };
-    admin.put_tenant(name, &request).await.unwrap();
-    admin.issue(name, &token(Role::Submit)).await.unwrap().token
-}
-
-fn token(role: Role) -> TokenRequest {
-    TokenRequest {
-        role,
-        label: String::new(),
-        valid_seconds: None,
-        rotate: false,
-    }
-}
 
 #[test]
 fn a_job_looks_as_one_here() {
@@ -665,6 +428,61 @@ fn nobody_sees_what_is_another_s() {
             "its tokens are gone"
         );
     });
+}
+
+#[test]
+fn whatever_is_sent_the_answer_is_the_api_s() {
+    let mut place = Place::new();
+    let server = place.start();
+    let job = block_on(async {
+        let admin = server.client(&place.token);
+        let ours = server.client(&tenant(&admin, "ours", TenantLimits::default()).await);
+        let module = pushed(&ours).await;
+        let job = ours.submit(&main(&module, &[]), None).await.unwrap();
+        ended(&ours, &job.id).await.id
+    });
+    let ask = |method: &str, path: &str, more: &str| {
+        let token = &place.token;
+        let answer = server.raw(&format!(
+            "{method} {path} HTTP/1.1\r\nHost: wrun\r\nConnection: close\r\nAuthorization: Bearer {token}\r\n{more}\r\n"
+        ));
+        let (head, body) = answer.split_once("\r\n\r\n").unwrap();
+        let status: u16 = head.split(' ').nth(1).unwrap().parse().unwrap();
+        (status, head.to_lowercase(), body.to_owned())
+    };
+    for (method, path, more, wanted) in [
+        ("GET", "/v1/jobs/%ff".to_owned(), "", 404),
+        ("GET", "/v1/modules/%ff".to_owned(), "", 404),
+        ("GET", "/v1/tenants/%ff%00".to_owned(), "", 404),
+        ("GET", "/v1/jobs?limit=1&limit=2".to_owned(), "", 400),
+        ("GET", "/v1/jobs?limit=-1".to_owned(), "", 400),
+        ("GET", format!("/v1/jobs/{job}/logs?from=x"), "", 400),
+        (
+            "POST",
+            "/v1/modules?name=a&name=b".to_owned(),
+            "Content-Length: 0\r\n",
+            400,
+        ),
+        ("PATCH", "/v1/jobs".to_owned(), "Content-Length: 0\r\n", 405),
+        ("GET", "/v2".to_owned(), "", 404),
+    ] {
+        let (status, head, body) = ask(method, &path, more);
+        assert_eq!(status, wanted, "{method} {path}: {head}\n{body}");
+        assert!(
+            head.contains("content-type: application/json"),
+            "{method} {path}: {head}"
+        );
+        let body: Json = serde_json::from_str(&body).unwrap();
+        assert!(body["error"]["message"].is_string(), "{body}");
+    }
+    // There is nothing after the last of all lines.
+    let last = "Accept: text/event-stream\r\nLast-Event-ID: 18446744073709551615\r\n";
+    let (status, head, body) = ask("GET", &format!("/v1/jobs/{job}/logs?follow=true"), last);
+    assert_eq!(status, 200, "{head}");
+    assert!(
+        body.contains("event: end") && !body.contains("event: line"),
+        "{body}"
+    );
 }
 
 #[test]

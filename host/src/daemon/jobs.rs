@@ -9,7 +9,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::{mpsc, watch};
 
-use super::{Daemon, DaemonError, LOG_BYTES, LogBuffer, TenantSlot, bad_request, no_job};
+use super::{Daemon, DaemonError, LOG_BYTES, LogBuffer, TenantSlot};
 use crate::{
     job::JobOptions,
     ledger::{
@@ -160,7 +160,7 @@ impl Daemon {
             // It may be there: whoever keeps house looks.
             self.0.unsure.store(true, Ordering::SeqCst);
         }
-        let submitted = submitted.map_err(refused)?;
+        let submitted = submitted?;
         if submitted.job().phase == JobPhase::Queued {
             self.begin(submitted.job().clone());
         }
@@ -178,11 +178,7 @@ impl Daemon {
     /// # Errors
     /// When it is not in quarantine.
     pub fn restart(&self, id: JobId) -> Result<JobRecord, DaemonError> {
-        let record = self.0.ledger.requeue(id).map_err(|error| match error {
-            ledger::JobError::NotFound(_) => no_job(id),
-            ledger::JobError::Failed(failure) => failure.into(),
-            other => DaemonError::Conflict(other.to_string()),
-        })?;
+        let record = self.0.ledger.requeue(id)?;
         self.begin(record.clone());
         Ok(record)
     }
@@ -390,17 +386,6 @@ async fn record_end(ledger: &Ledger, id: JobId, finish: Finish) {
             // It is written, it was already, or it never can be.
             Ok(_) | Err(_) => return,
         }
-    }
-}
-
-fn refused(error: ledger::SubmitError) -> DaemonError {
-    use ledger::SubmitError as E;
-    match error {
-        E::NoTenant(_) | E::NoModule { .. } => DaemonError::NotFound(error.to_string()),
-        E::Conflict { .. } => DaemonError::Conflict(error.to_string()),
-        E::TooMany { .. } => DaemonError::OverLimit(error.to_string()),
-        E::Failed(failure) => failure.into(),
-        other => bad_request(other),
     }
 }
 

@@ -7,6 +7,7 @@
 //! Invariants: a job is run by one supervisor at a time; a job that ended in the ledger is not run again; every message that
 //! names a job, module or tenant is about the caller's own.
 
+mod error;
 mod jobs;
 mod logs;
 mod modules;
@@ -23,9 +24,9 @@ use std::{
 };
 
 use parking_lot::{Mutex, RwLock};
-use thiserror::Error;
 use tokio::runtime::Handle;
 
+pub use error::DaemonError;
 pub use jobs::{LiveJob, NewRequest};
 pub use logs::{LogBuffer, LogPart};
 pub use tenants::{Grants, LOG_BYTES, TenantSlot};
@@ -45,57 +46,6 @@ use crate::{
 const CHECKPOINT: Duration = Duration::from_secs(5);
 /// How often old jobs are looked for.
 const EXPIRY: Duration = Duration::from_secs(60);
-
-/// Why something is not done.
-#[derive(Debug, Error)]
-#[non_exhaustive]
-pub enum DaemonError {
-    /// There is no such thing for the caller.
-    #[error("{0}")]
-    NotFound(String),
-    /// It is not possible as things stand.
-    #[error("{0}")]
-    Conflict(String),
-    /// The request makes no sense.
-    #[error("{0}")]
-    BadRequest(String),
-    /// The module can't be used.
-    #[error("{0}")]
-    BadModule(String),
-    /// A limit of the tenant.
-    #[error("{0}")]
-    OverLimit(String),
-    /// The disk is full.
-    #[error("{0}")]
-    DiskFull(String),
-    /// The daemon takes nothing new any more.
-    #[error("the server stops and takes no more work: send it again to the one that follows")]
-    Stopping,
-    /// The host failed.
-    #[error("{0}")]
-    Internal(String),
-}
-
-impl From<ledger::Failure> for DaemonError {
-    fn from(failure: ledger::Failure) -> Self {
-        match failure {
-            ledger::Failure::Full { .. } => Self::DiskFull(failure.to_string()),
-            ledger::Failure::Closed => Self::Stopping,
-            _ => Self::Internal(failure.to_string()),
-        }
-    }
-}
-
-impl From<ledger::ModuleError> for DaemonError {
-    fn from(error: ledger::ModuleError) -> Self {
-        use ledger::ModuleError as E;
-        match error {
-            E::Failed(failure) => failure.into(),
-            E::NotFound { .. } | E::NoTenant(_) => Self::NotFound(error.to_string()),
-            other => Self::OverLimit(other.to_string()),
-        }
-    }
-}
 
 /// The runtime as a service; cheap to clone.
 #[derive(Clone)]
@@ -170,7 +120,7 @@ impl Daemon {
         *self.0.defaults.write() = config.defaults.clone();
         let known = self.0.ledger.tenants()?;
         for (name, tenant) in &config.tenant {
-            let name: TenantName = name.parse().map_err(bad_request)?;
+            let name: TenantName = name.parse().map_err(DaemonError::bad_request)?;
             let (weight, limits, grants) = tenants::from_config(&tenant.over(&config.defaults));
             let record = self.record_tenant(name, weight, limits)?;
             self.place(record, grants, true);
@@ -236,14 +186,7 @@ impl Daemon {
                 "tenant `{name}` is in the configuration file: remove it there and send SIGHUP first"
             )));
         }
-        self.0
-            .ledger
-            .remove_tenant(name.clone())
-            .map_err(|error| match error {
-                ledger::TenantError::NotFound(_) => DaemonError::NotFound(error.to_string()),
-                ledger::TenantError::Failed(failure) => failure.into(),
-                _ => DaemonError::Conflict(error.to_string()),
-            })?;
+        self.0.ledger.remove_tenant(name.clone())?;
         self.0.tenants.write().remove(name);
         Ok(())
     }
@@ -308,8 +251,7 @@ impl Daemon {
         let (ledger, owner, name) = (inner.ledger.clone(), tenant.name.clone(), name.to_owned());
         let put = move || ledger.put_module(&owner, &name, &bytes);
         let put = tokio::task::spawn_blocking(put).await;
-        put.map_err(|_| DaemonError::Stopping)?
-            .map_err(DaemonError::from)
+        Ok(put.map_err(|_| DaemonError::Stopping)??)
     }
 
     /// Writes down what jobs used, and removes old ones, for as long as the event loop runs.
@@ -404,16 +346,6 @@ impl Daemon {
     /// [`DaemonError::NotFound`], for another tenant's too.
     pub fn job(&self, tenant: Option<&TenantName>, id: JobId) -> Result<JobRecord, DaemonError> {
         let job = self.0.ledger.job(tenant, id)?;
-        job.ok_or_else(|| no_job(id))
+        job.ok_or_else(|| ledger::JobError::NotFound(id).into())
     }
-}
-
-fn bad_request(error: impl fmt::Display) -> DaemonError {
-    DaemonError::BadRequest(error.to_string())
-}
-
-fn no_job(id: JobId) -> DaemonError {
-    DaemonError::NotFound(format!(
-        "there is no job {id}: it never was, or it was removed when it was old"
-    ))
 }

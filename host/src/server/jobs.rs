@@ -5,7 +5,7 @@ use std::{convert::Infallible, sync::Arc, time::Duration};
 use axum::{
     Json,
     body::Body,
-    extract::{Path, Query, State, rejection::JsonRejection},
+    extract::{State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode, header},
     response::{
         IntoResponse, Response,
@@ -19,12 +19,13 @@ use serde_json::{Map, Value};
 use super::{
     App,
     auth::Caller,
+    extract::{Named, Params},
     modules,
     problem::{Refusal, Result},
 };
 use crate::{
     api::{DroppedLogs, JobList, JobLogs, JobRequest, JobState, JobView, KEY_HEADER, Problem},
-    daemon::{Daemon, DaemonError, LiveJob, LogBuffer, NewRequest},
+    daemon::{Daemon, LiveJob, LogBuffer, NewRequest},
     ledger::{JobCall, JobPhase, JobRecord, JobSpec, JsonText, Submitted, TenantName},
     types::JobId,
 };
@@ -134,9 +135,8 @@ pub(super) struct ListQuery {
 pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
-    query: std::result::Result<Query<ListQuery>, axum::extract::rejection::QueryRejection>,
+    Params(query): Params<ListQuery>,
 ) -> Result<Json<JobList>> {
-    let Query(query) = query.map_err(|error| Refusal::bad_request(error.body_text()))?;
     if let Some(name) = caller.about() {
         app.daemon.tenant(name)?;
     }
@@ -152,7 +152,7 @@ pub(super) async fn list(
     }
     let (ledger, about) = (app.daemon.ledger().clone(), caller.about().cloned());
     let page = app.blocking(move || ledger.jobs(about.as_ref(), &phases, before, limit));
-    let page = page.await?.map_err(DaemonError::from)?;
+    let page = page.await??;
     Ok(Json(JobList {
         jobs: page.jobs.iter().map(|job| view(&app.daemon, job)).collect(),
         next: page.next.map(|next| next.to_string()),
@@ -180,7 +180,7 @@ fn phases_of(text: &str) -> Result<Vec<JobPhase>> {
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<Json<JobView>> {
     let job = find(&app, &caller, &id).await?;
     Ok(Json(view(&app.daemon, &job)))
@@ -213,10 +213,9 @@ pub(super) struct ResultQuery {
 pub(super) async fn result(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
-    query: std::result::Result<Query<ResultQuery>, axum::extract::rejection::QueryRejection>,
+    Named(id): Named<String>,
+    Params(query): Params<ResultQuery>,
 ) -> Result<Response> {
-    let Query(query) = query.map_err(|error| Refusal::bad_request(error.body_text()))?;
     if query.wait > MAX_WAIT {
         return Err(Refusal::bad_request(format!(
             "`wait` is at most {MAX_WAIT} seconds"
@@ -264,11 +263,10 @@ pub(super) struct LogQuery {
 pub(super) async fn logs(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
     headers: HeaderMap,
-    query: std::result::Result<Query<LogQuery>, axum::extract::rejection::QueryRejection>,
+    Params(query): Params<LogQuery>,
 ) -> Result<Response> {
-    let Query(query) = query.map_err(|error| Refusal::bad_request(error.body_text()))?;
     let live = live(&app, &caller, &id).await?;
     let reader = match live {
         Some(live) => Reader::Live(live),
@@ -277,9 +275,7 @@ pub(super) async fn logs(
             let ledger = app.daemon.ledger().clone();
             let about = caller.about().cloned();
             let tail = app.blocking(move || ledger.read_logs(about.as_ref(), job.id));
-            let tail = tail
-                .await?
-                .map_err(|error| Refusal::internal(error.to_string()))?;
+            let tail = tail.await??;
             let dropped = DroppedLogs {
                 lines: job.logs.dropped_lines,
                 bytes: job.logs.dropped_bytes,
@@ -294,7 +290,7 @@ pub(super) async fn logs(
     let last = headers
         .get("last-event-id")
         .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
-    let from = last.map_or(query.from, |last| last + 1);
+    let from = last.map_or(query.from, |last| last.saturating_add(1));
     let follow = Follow {
         app,
         about: caller.about().cloned(),
@@ -424,7 +420,7 @@ fn event(name: &'static str, data: &impl serde::Serialize) -> Event {
 pub(super) async fn cancel(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<(StatusCode, Json<JobView>)> {
     let live = live(&app, &caller, &id).await?;
     caller.may_submit()?;
@@ -446,7 +442,7 @@ pub(super) async fn cancel(
 pub(super) async fn restart(
     State(app): State<App>,
     caller: Caller,
-    Path(id): Path<String>,
+    Named(id): Named<String>,
 ) -> Result<(StatusCode, Json<JobView>)> {
     let job = find(&app, &caller, &id).await?;
     caller.may_administer_host()?;

@@ -1,13 +1,15 @@
 //! The door: HTTP with JSON in front of a [`Daemon`]. Decodes, asks, encodes.
 //!
 //! [`Server::bind`] takes an address, [`Server::serve`] answers until it is told to stop. HTTP/1.1 and 2, with TLS if there is a
-//! certificate. Who asks is in `auth.rs`, errors are in `problem.rs`; each other file is a part of the API. The OpenAPI document
+//! certificate. Who asks is in `auth.rs`, errors are in `problem.rs`, what
+//! stands in an address in `extract.rs`; each other file is a part of the API. The OpenAPI document
 //! is made from the handlers ([`document`]).
 //!
 //! Invariants: nothing is answered before the token was looked at, but for health and the document; a request's body has a
 //! bound; nothing blocks the event loop.
 
 mod auth;
+mod extract;
 mod health;
 mod jobs;
 mod listen;
@@ -34,11 +36,7 @@ use utoipa::{
 pub use listen::{Server, ServerError, Tls};
 use problem::{Refusal, Result};
 
-use crate::{
-    api::WallView,
-    daemon::{Daemon, DaemonError},
-    ledger,
-};
+use crate::{api::WallView, daemon::Daemon};
 
 /// A request of JSON may have so many bytes.
 const MAX_JSON: usize = 8 << 20;
@@ -109,15 +107,8 @@ async fn nowhere() -> Refusal {
     Refusal::not_found("there is nothing at this path; `/v1/openapi.json` has all there are")
 }
 
-async fn wrong_method() -> Response {
-    let refusal = Refusal::bad_request(
-        "this path does not take this method; `/v1/openapi.json` has those that it takes",
-    );
-    (
-        StatusCode::METHOD_NOT_ALLOWED,
-        refusal.into_response().into_body(),
-    )
-        .into_response()
+async fn wrong_method() -> Refusal {
+    Refusal::wrong_method()
 }
 
 /// The API as an OpenAPI document.
@@ -177,8 +168,4 @@ fn bad_json(rejection: JsonRejection) -> Refusal {
         }
         _ => Refusal::bad_request(text),
     }
-}
-
-fn module_refused(error: ledger::ModuleError) -> Refusal {
-    DaemonError::from(error).into()
 }

@@ -1,22 +1,17 @@
 //! Modules: pushed, listed, removed.
 
-use axum::{
-    Json,
-    body::Body,
-    extract::{Path, Query, State},
-    http::StatusCode,
-};
+use axum::{Json, body::Body, extract::State, http::StatusCode};
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
 
 use super::{
     App,
     auth::Caller,
+    extract::{Named, Params},
     problem::{Refusal, Result},
 };
 use crate::{
     api::{ModuleList, ModuleView, Problem},
-    daemon::DaemonError,
     ledger::{ModuleHash, ModuleRecord},
 };
 
@@ -41,7 +36,7 @@ const MAX_NAME: usize = 200;
 pub(super) async fn push(
     State(app): State<App>,
     caller: Caller,
-    Query(query): Query<PushQuery>,
+    Params(query): Params<PushQuery>,
     body: Body,
 ) -> Result<(StatusCode, Json<ModuleView>)> {
     caller.may_submit()?;
@@ -86,8 +81,7 @@ async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>> {
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<ModuleList>> {
     let tenant = caller.tenant(&app)?;
     let ledger = app.daemon.ledger().clone();
-    let modules = app.blocking(move || ledger.modules(&tenant.name)).await?;
-    let modules = modules.map_err(DaemonError::from)?;
+    let modules = app.blocking(move || ledger.modules(&tenant.name)).await??;
     Ok(Json(ModuleList {
         modules: modules.iter().map(view).collect(),
     }))
@@ -100,15 +94,14 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Path(hash): Path<String>,
+    Named(hash): Named<String>,
 ) -> Result<Json<ModuleView>> {
     let tenant = caller.tenant(&app)?;
     let hash = parse(&hash)?;
     let ledger = app.daemon.ledger().clone();
     let module = app
         .blocking(move || ledger.module(&tenant.name, &hash))
-        .await?;
-    let module = module.map_err(DaemonError::from)?;
+        .await??;
     let module = module.ok_or_else(|| no_module(&hash))?;
     Ok(Json(view(&module)))
 }
@@ -120,15 +113,14 @@ pub(super) async fn show(
 pub(super) async fn remove(
     State(app): State<App>,
     caller: Caller,
-    Path(hash): Path<String>,
+    Named(hash): Named<String>,
 ) -> Result<StatusCode> {
     let tenant = caller.tenant(&app)?;
     caller.may_submit()?;
     let hash = parse(&hash)?;
     let ledger = app.daemon.ledger().clone();
     app.blocking(move || ledger.remove_module(&tenant.name, hash))
-        .await?
-        .map_err(super::module_refused)?;
+        .await??;
     Ok(StatusCode::NO_CONTENT)
 }
 

@@ -11,6 +11,7 @@ use axum::{
 use crate::{
     api::{Problem, ProblemBody},
     daemon::DaemonError,
+    ledger,
 };
 
 /// Why a request is not done, with the answer's status.
@@ -74,6 +75,14 @@ impl Refusal {
         Self::new(StatusCode::BAD_REQUEST, "bad_request", message)
     }
 
+    pub(super) fn wrong_method() -> Self {
+        Self::new(
+            StatusCode::METHOD_NOT_ALLOWED,
+            "bad_request",
+            "this path does not take this method; `/v1/openapi.json` has those that it takes",
+        )
+    }
+
     pub(super) fn conflict(message: impl Into<String>) -> Self {
         Self::new(StatusCode::CONFLICT, "conflict", message)
     }
@@ -117,6 +126,19 @@ impl From<DaemonError> for Refusal {
         }
     }
 }
+
+/// What the ledger refuses is sorted by the daemon.
+macro_rules! by_the_daemon {
+    ($($error:ident),*) => {
+        $(impl From<ledger::$error> for Refusal {
+            fn from(error: ledger::$error) -> Self {
+                DaemonError::from(error).into()
+            }
+        })*
+    };
+}
+
+by_the_daemon!(Failure, JobError, ModuleError, TokenError);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::{
     Json,
-    extract::{Path, State, rejection::JsonRejection},
+    extract::{State, rejection::JsonRejection},
     http::StatusCode,
 };
 use serde_json::{Map, Value};
@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 use super::{
     App, auth,
     auth::Caller,
+    extract::Named,
     problem::{Refusal, Result},
 };
 use crate::{
@@ -62,7 +63,7 @@ fn name(text: &str) -> Result<TenantName> {
 pub(super) async fn show(
     State(app): State<App>,
     caller: Caller,
-    Path(tenant): Path<String>,
+    Named(tenant): Named<String>,
 ) -> Result<Json<TenantView>> {
     let tenant = name(&tenant)?;
     caller.sees_tenant(&tenant)?;
@@ -80,7 +81,7 @@ pub(super) async fn show(
 pub(super) async fn put(
     State(app): State<App>,
     caller: Caller,
-    Path(tenant): Path<String>,
+    Named(tenant): Named<String>,
     request: std::result::Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<Json<TenantView>> {
     let tenant = name(&tenant)?;
@@ -115,7 +116,7 @@ fn check(limits: &TenantLimits) -> Result<()> {
 pub(super) async fn remove(
     State(app): State<App>,
     caller: Caller,
-    Path(tenant): Path<String>,
+    Named(tenant): Named<String>,
 ) -> Result<StatusCode> {
     let tenant = name(&tenant)?;
     caller.sees_tenant(&tenant)?;
@@ -133,7 +134,7 @@ pub(super) async fn remove(
 pub(super) async fn tokens(
     State(app): State<App>,
     caller: Caller,
-    Path(tenant): Path<String>,
+    Named(tenant): Named<String>,
 ) -> Result<Json<TokenList>> {
     let tenant = name(&tenant)?;
     caller.may_administer_tenant(&tenant)?;
@@ -146,8 +147,7 @@ pub(super) async fn tokens(
 
 async fn own_tokens(app: &App, tenant: TenantName) -> Result<Vec<TokenRecord>> {
     let ledger = app.daemon.ledger().clone();
-    let all = app.blocking(move || ledger.tokens()).await?;
-    let mut tokens = all.map_err(crate::daemon::DaemonError::from)?;
+    let mut tokens = app.blocking(move || ledger.tokens()).await??;
     tokens.retain(|token| token.tenant.as_ref() == Some(&tenant));
     Ok(tokens)
 }
@@ -161,7 +161,7 @@ async fn own_tokens(app: &App, tenant: TenantName) -> Result<Vec<TokenRecord>> {
 pub(super) async fn issue(
     State(app): State<App>,
     caller: Caller,
-    Path(tenant): Path<String>,
+    Named(tenant): Named<String>,
     request: std::result::Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<(StatusCode, Json<IssuedToken>)> {
     let tenant = name(&tenant)?;
@@ -194,7 +194,7 @@ pub(super) async fn issue(
         true => ledger.rotate(new),
         false => ledger.issue(new),
     });
-    let (text, record) = issued.await?.map_err(token_refused)?;
+    let (text, record) = issued.await??;
     let issued = IssuedToken {
         token: text.reveal().to_owned(),
         info: token_view(&record),
@@ -210,7 +210,7 @@ pub(super) async fn issue(
 pub(super) async fn revoke(
     State(app): State<App>,
     caller: Caller,
-    Path((tenant, id)): Path<(String, String)>,
+    Named((tenant, id)): Named<(String, String)>,
 ) -> Result<StatusCode> {
     let tenant = name(&tenant)?;
     caller.may_administer_tenant(&tenant)?;
@@ -220,17 +220,8 @@ pub(super) async fn revoke(
         let id = id.escape_debug();
         return Err(Refusal::not_found(format!("there is no token `{id}`")));
     }
-    app.blocking(move || ledger.revoke(&id))
-        .await?
-        .map_err(token_refused)?;
+    app.blocking(move || ledger.revoke(&id)).await??;
     Ok(StatusCode::NO_CONTENT)
-}
-
-fn token_refused(error: ledger::TokenError) -> Refusal {
-    match error {
-        ledger::TokenError::Failed(failure) => crate::daemon::DaemonError::from(failure).into(),
-        other => Refusal::not_found(other.to_string()),
-    }
 }
 
 fn token_view(record: &TokenRecord) -> TokenView {
@@ -247,14 +238,8 @@ fn token_view(record: &TokenRecord) -> TokenView {
 
 fn view(daemon: &crate::daemon::Daemon, slot: &Arc<TenantSlot>) -> Result<TenantView> {
     let (record, name) = (slot.record(), &slot.name);
-    let modules = daemon
-        .ledger()
-        .modules(name)
-        .map_err(crate::daemon::DaemonError::from)?;
-    let counts = daemon
-        .ledger()
-        .counts(Some(name))
-        .map_err(crate::daemon::DaemonError::from)?;
+    let modules = daemon.ledger().modules(name)?;
+    let counts = daemon.ledger().counts(Some(name))?;
     let used = |resource| slot.node.used(resource);
     Ok(TenantView {
         name: name.to_string(),

@@ -19,14 +19,27 @@ pub fn wrun() -> &'static Path {
     let path = PATH.get_or_init(|| {
         env::var_os("WRUN_BIN")
             .map(PathBuf::from)
-            .or_else(beside_the_tests)
+            .or_else(|| beside_the_tests("wrun", &[]))
     });
     path.as_deref().expect("the command builds")
 }
 
+/// The command with guards that can be left out, for the hostile suite: what `WRUN_UNGUARDED_BIN` names, else built at the
+/// first use.
+pub fn unguarded() -> &'static Path {
+    static PATH: OnceLock<Option<PathBuf>> = OnceLock::new();
+    let features = ["--features", "wrun-host/guard-switch"];
+    let path = PATH.get_or_init(|| {
+        env::var_os("WRUN_UNGUARDED_BIN")
+            .map(PathBuf::from)
+            .or_else(|| beside_the_tests("wrun-unguarded", &features))
+    });
+    path.as_deref().expect("the command without guards builds")
+}
+
 /// A test of one package can't ask cargo for the binary of another, so it is built here, with the profile that the tests
 /// were built with. (Cargo holds no lock while tests run.) `None` when it does not build.
-fn beside_the_tests() -> Option<PathBuf> {
+fn beside_the_tests(name: &str, features: &[&str]) -> Option<PathBuf> {
     let test = env::current_exe().unwrap();
     let deps = test.parent().unwrap();
     let profile = if deps.ends_with("deps") {
@@ -34,28 +47,21 @@ fn beside_the_tests() -> Option<PathBuf> {
     } else {
         deps
     };
-    let name = match profile.file_name().and_then(|name| name.to_str()) {
+    let profile_name = match profile.file_name().and_then(|name| name.to_str()) {
         Some("debug") | None => "dev",
         Some(name) => name,
     };
     let status = Command::new(env::var_os("CARGO").unwrap_or_else(|| "cargo".into()))
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap())
-        .args([
-            "build",
-            "--quiet",
-            "--locked",
-            // Of all default members, as the tests were: with one package alone, dependencies have other features, and
-            // Wasmtime is built once more.
-            "--bin",
-            "wrun",
-            "--profile",
-            name,
-            "--target-dir",
-        ])
+        // Of all default members, as the tests were: with one package alone, dependencies have other features, and
+        // Wasmtime is built once more.
+        .args(["build", "--quiet", "--locked", "--bin", name])
+        .args(["--profile", profile_name, "--target-dir"])
         .arg(profile.parent().unwrap())
+        .args(features)
         .status();
     let path = profile
-        .join("wrun")
+        .join(name)
         .with_extension(env::consts::EXE_EXTENSION);
     (status.unwrap().success() && path.is_file()).then_some(path)
 }

@@ -32,6 +32,10 @@ pub struct Place {
     pub dir: TempDir,
     /// The text of its `wrun.toml`, written at each start.
     pub config: String,
+    /// The command.
+    pub program: PathBuf,
+    /// What its environment has beside the usual.
+    pub env: Vec<(String, String)>,
     /// The administrator's, from the first start on.
     pub token: String,
 }
@@ -66,6 +70,8 @@ impl Place {
         Self {
             dir: tempfile::tempdir().unwrap(),
             config: config.to_owned(),
+            program: wrun().to_owned(),
+            env: Vec::new(),
             token: String::new(),
         }
     }
@@ -78,8 +84,9 @@ impl Place {
     /// What starts it.
     pub fn command(&self) -> Command {
         fs::write(self.path("wrun.toml"), &self.config).unwrap();
-        let mut command = Command::new(wrun());
+        let mut command = Command::new(&self.program);
         command
+            .envs(self.env.iter().cloned())
             .current_dir(self.dir.path())
             .args(["serve", "--listen", "127.0.0.1:0", "--config", "wrun.toml"])
             .args(["--data", "data", "--allow-missing-walls"])

@@ -11,6 +11,7 @@ use tokio::sync::watch;
 use crate::{
     api::{DroppedLogs, LogEntry},
     ledger::Logs,
+    rt::guard::Guard,
     types::LogLine,
 };
 
@@ -87,6 +88,7 @@ impl LogBuffer {
         state.bytes += size(&entry);
         state.entries.push_back(entry);
         while state.bytes > self.limit
+            && Guard::LogTail.stands()
             && let Some(oldest) = state.entries.pop_front()
         {
             state.bytes -= size(&oldest);

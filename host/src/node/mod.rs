@@ -15,6 +15,8 @@ mod client;
 mod faults;
 mod idle;
 mod record;
+#[cfg(feature = "guard-switch")]
+mod reuse;
 mod run;
 mod runtime;
 mod services;

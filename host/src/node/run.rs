@@ -15,6 +15,7 @@ use super::{
     services::CallServices,
 };
 use crate::{
+    rt::guard::Guard,
     sandbox::{CallEnd, CallFrame, Sandbox},
     scheduler::{Execute, Turn},
     store::Value,
@@ -108,6 +109,7 @@ pub(crate) async fn interruptible<F: Future>(
         }
         if let Some(sleep) = deadline.as_mut().as_pin_mut()
             && sleep.poll(cx).is_ready()
+            && Guard::WallTime.stands()
         {
             let limit = limit.unwrap_or_default();
             let message = if matches!(call.kind(), Kind::Main) {
@@ -129,7 +131,12 @@ async fn attempt(call: &Arc<Call>, turn: Turn) -> CallEnd {
         Err(error) => return failed((*error).clone()),
     };
     match sandbox(call, turn).await {
-        Ok(mut sandbox) => sandbox.call(call.function(), frame(call, args)).await,
+        Ok(mut sandbox) => {
+            let end = sandbox.call(call.function(), frame(call, args)).await;
+            #[cfg(feature = "guard-switch")]
+            super::reuse::keep(sandbox);
+            end
+        }
         Err(error) => failed(error),
     }
 }
@@ -164,6 +171,11 @@ pub(crate) async fn sandbox(
     // Calls that are too short to be interrupted count too.
     job.stop_over_cpu_limit();
     let services = CallServices::new(call.clone(), turn);
+    #[cfg(feature = "guard-switch")]
+    let services = match super::reuse::take(&job.module, services) {
+        Ok(sandbox) => return Ok(sandbox),
+        Err(services) => services,
+    };
     let sandbox = job
         .module
         .instantiate(services, call.settings().memory)

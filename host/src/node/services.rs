@@ -17,6 +17,7 @@ use super::{
     submit::{self, Origin},
 };
 use crate::{
+    rt::guard::Guard,
     sandbox::{HostServices, LogSource, Tick, WasiConfig},
     scheduler::{Stalled, Tenant, Turn, Wait},
     store::{Contents, Full, MemFiles, ObjectRef, Place, Resource, RestoreError, Value, Waiting},
@@ -407,6 +408,7 @@ impl HostServices for CallServices {
         let has_cpu_limit = job.stop_over_cpu_limit();
         if let Some(limit) = job.options.task_cpu_limit
             && self.turn.cpu() > limit
+            && Guard::ProcessorTime.stands()
         {
             let message = format!(
                 "it used more than {limit:?} of processor time, which is the limit of a task"

@@ -25,7 +25,7 @@ use super::{
 use crate::{
     actor::CallerId,
     job::{Counters, Emitter, JobOptions, Registry},
-    rt::clock,
+    rt::{clock, guard::Guard},
     sandbox::{Module, Sandboxes, WasiConfig},
     scheduler::Job as JobQueue,
     store::{MemFiles, ObjectRef, Value, WeakObject},
@@ -257,6 +257,7 @@ impl JobState {
         let options = &self.options;
         if let Some(limit) = options.cpu_limit
             && self.queue.cpu() > limit
+            && Guard::ProcessorTime.stands()
             && !self.is_closing()
         {
             let message =
@@ -304,6 +305,14 @@ impl JobState {
         with_refs.push(object.downgrade());
     }
 
+    /// Whose detached actors are found by their names here.
+    fn owner(&self) -> &TenantState {
+        match Guard::ActorNames.stands() {
+            true => &self.tenant,
+            false => &self.node.tenant,
+        }
+    }
+
     /// Registers an actor's name, in the job or, for a detached one, in its tenant.
     ///
     /// Gives the actor that has the name when it is taken.
@@ -313,7 +322,7 @@ impl JobState {
         handle: &Arc<ActorHandle>,
         detached: bool,
     ) -> Result<(), Arc<ActorHandle>> {
-        let mut everywhere = self.tenant.detached.lock();
+        let mut everywhere = self.owner().detached.lock();
         if let Some(taken) = everywhere.get(name).filter(|taken| taken.cell().is_alive()) {
             return Err(taken.clone());
         }
@@ -334,7 +343,7 @@ impl JobState {
     pub(crate) fn actor_by_name(&self, name: &str) -> Option<Arc<ActorHandle>> {
         let own = self.names.lock().get(name).and_then(Weak::upgrade);
         own.filter(|handle| handle.cell().is_alive())
-            .or_else(|| self.tenant.detached_by_name(name))
+            .or_else(|| self.owner().detached_by_name(name))
     }
 
     /// A job without a driver for one detached actor made in this one: it has the same module and
@@ -378,7 +387,7 @@ impl JobState {
             }
         }
         if let Some(name) = &cell.name {
-            let mut everywhere = self.tenant.detached.lock();
+            let mut everywhere = self.owner().detached.lock();
             let gone = everywhere
                 .get(name)
                 .is_some_and(|handle| handle.cell().id == cell.id);
@@ -422,23 +431,8 @@ impl JobState {
             }
             _ => TaskError::new(ErrorKind::Cancelled, "the job ended"),
         };
-        for QueuedCall(call) in self.queue.close() {
-            super::cancel::stop(&call, reason());
-        }
-        loop {
-            let gone = self.ended.notified();
-            let alive = self.registry.select(|_| true);
-            if alive.is_empty() {
-                break;
-            }
-            for call in alive {
-                super::cancel::stop(&call, reason());
-            }
-            gone.await;
-        }
-        // A call has ended a moment before its fiber is gone with the last it held.
-        while self.queue.stats().fibers > own_fibers {
-            tokio::time::sleep(Duration::from_micros(100)).await;
+        if Guard::JobEnd.stands() {
+            self.stop_all(reason, own_fibers).await;
         }
         drop(std::mem::take(&mut *self.detached.lock()));
         self.names.lock().clear();
@@ -458,6 +452,28 @@ impl JobState {
             now.get_or_insert(end);
             first
         });
+    }
+
+    /// Cancels all its calls and waits until they are gone, but for so many fibers.
+    async fn stop_all(&self, reason: impl Fn() -> TaskError, own_fibers: usize) {
+        for QueuedCall(call) in self.queue.close() {
+            super::cancel::stop(&call, reason());
+        }
+        loop {
+            let gone = self.ended.notified();
+            let alive = self.registry.select(|_| true);
+            if alive.is_empty() {
+                break;
+            }
+            for call in alive {
+                super::cancel::stop(&call, reason());
+            }
+            gone.await;
+        }
+        // A call has ended a moment before its fiber is gone with the last it held.
+        while self.queue.stats().fibers > own_fibers {
+            tokio::time::sleep(Duration::from_micros(100)).await;
+        }
     }
 
     /// Its numbers now.

@@ -35,6 +35,7 @@ use super::{
     wasi,
 };
 use crate::{
+    rt::guard::Guard,
     tenant::{Account, Charge, Resource},
     types::{ErrorKind, TaskError},
 };
@@ -406,7 +407,7 @@ impl<S: HostServices> Permit<S> {
         let limit = shared.options.max_sandboxes;
         let one_more = |live: u64| {
             let one = 1 + module.free_slot(live).map_or(0, Pool::one);
-            (live % IN_POOL < limit).then_some(live + one)
+            (live % IN_POOL < limit || !Guard::MaxSandboxes.stands()).then_some(live + one)
         };
         let live = &shared.counts.live;
         let before = live.fetch_update(Ordering::AcqRel, Ordering::Relaxed, one_more);
@@ -503,7 +504,10 @@ fn config(pool: Option<(Pool, u32)>) -> Config {
         .epoch_interruption(true)
         .wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES))
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable)
-        .max_wasm_stack(WASM_STACK)
+        .max_wasm_stack(match Guard::HostStack.stands() {
+            true => WASM_STACK,
+            false => FIBER_STACK,
+        })
         .async_stack_size(FIBER_STACK);
     if let Some((kind, size)) = pool {
         let (elements, scan) = match kind {

@@ -20,6 +20,7 @@ use super::{
     },
     reset::Image,
 };
+use crate::rt::guard::Guard;
 
 const PAGE: u64 = 65_536;
 /// What a reactor runs first in each sandbox.
@@ -482,6 +483,9 @@ impl Scan {
             )));
         }
         for name in manifest.exports() {
+            if !Guard::ManifestExports.stands() {
+                break;
+            }
             let message = match known.get(&**name) {
                 Some(&"() -> ()") => continue,
                 None if self.is_command() => {

@@ -25,6 +25,7 @@ use super::{
     wasi::Wasi,
 };
 use crate::{
+    rt::guard::Guard,
     store::Value,
     tenant::OverLimit,
     types::{ErrorKind, TaskError},
@@ -281,6 +282,9 @@ fn new_store<S: HostServices>(loaded: &Loaded<S>, state: State<S>) -> Store<Stat
     store.epoch_deadline_callback(|mut store| {
         let state = store.data_mut();
         state.output.try_flush();
+        if !Guard::Interrupts.stands() {
+            return Ok(UpdateDeadline::Continue(1));
+        }
         Ok(match state.services.tick() {
             Tick::Continue => UpdateDeadline::Continue(1),
             Tick::Yield => UpdateDeadline::Yield(1),

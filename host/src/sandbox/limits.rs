@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::{
+    rt::guard::Guard,
     tenant::{Account, Charge, OverLimit, Resource},
     types::{ErrorKind, TaskError},
 };
@@ -111,7 +112,7 @@ impl MemoryLimits {
         let kept = more.min(self.spare);
         let more = more - kept;
         let wanted = self.bytes().saturating_add(more);
-        let refusal = if wanted > self.limit {
+        let refusal = if wanted > self.limit && Guard::MemoryLimit.stands() {
             Refusal {
                 wanted,
                 limit: self.limit,

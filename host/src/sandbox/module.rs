@@ -16,6 +16,7 @@ use super::{
     precompiled::Artifact,
     reset::Image,
 };
+use crate::rt::guard::Guard;
 
 /// A module loaded into one engine.
 pub(super) struct Loaded<S: HostServices> {
@@ -129,7 +130,7 @@ pub(super) fn compile<S: HostServices>(
 ) -> Result<Module<S>, LoadProblem> {
     let limit = shared.options.max_module_size;
     let too_big = |size: usize| {
-        if size > limit {
+        if size > limit && Guard::ModuleSize.stands() {
             Err(LoadProblem::TooBig { size, limit })
         } else {
             Ok(())

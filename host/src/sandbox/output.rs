@@ -9,7 +9,10 @@ use std::{collections::VecDeque, sync::Arc};
 use bytes::BytesMut;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
-use crate::types::{LogLine, LogStream, TaskId};
+use crate::{
+    rt::guard::Guard,
+    types::{LogLine, LogStream, TaskId},
+};
 
 /// Longer lines are sent in pieces.
 const MAX_PIECE: usize = 8 << 10;
@@ -80,7 +83,10 @@ impl Output {
         let mut text = text;
         while !text.is_empty() && self.lines.len() < MOST_LINES {
             let partial = &mut self.partial[usize::from(stream == LogStream::Stderr)];
-            let room = MAX_PIECE - partial.text.len();
+            let room = match Guard::LinePieces.stands() {
+                true => MAX_PIECE - partial.text.len(),
+                false => usize::MAX,
+            };
             let (piece, complete) = match text.iter().take(room).position(|b| *b == b'\n') {
                 Some(end) => (end + 1, true),
                 None => (room.min(text.len()), text.len() >= room),

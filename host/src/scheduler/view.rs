@@ -16,6 +16,7 @@ use super::core::{Core, JobCore};
 use super::fiber::Fiber;
 use super::job::{Directory, JobBody};
 use super::{Execute, SLOT};
+use crate::rt::guard::Guard;
 
 /// How long, and for how many picks, a worker stays with a job before it compares shares again.
 const QUANTUM: Duration = Duration::from_millis(1);
@@ -125,7 +126,10 @@ impl<T: Execute> View<T> {
                 let tenant = &job.core.tenant;
                 let tenant_standing = tenant.share.standing(&self.core.floor);
                 let job_standing = job.core.share.standing(&tenant.floor);
-                self.order.push((tenant_standing, job_standing, place));
+                self.order.push(match Guard::FairShare.stands() {
+                    true => (tenant_standing, job_standing, place),
+                    false => (0, 0, place),
+                });
             } else if is_long && job.is_empty() {
                 self.core.roster.unlist(&job.core, || job.is_empty());
             }

@@ -8,7 +8,7 @@ use super::{
     ObjectRef,
     wait::{Interest, Interests},
 };
-use crate::types::ObjectId;
+use crate::{rt::guard::Guard, types::ObjectId};
 
 #[derive(Default)]
 struct State {
@@ -127,7 +127,7 @@ impl Stream {
         if state.ended || state.abandoned {
             return Ok(());
         }
-        if state.items.len() >= self.room {
+        if state.items.len() >= self.room && Guard::StreamRoom.stands() {
             state.producer = Some(producer.clone());
             return Err(item);
         }

@@ -12,7 +12,7 @@ use crossbeam::utils::CachePadded;
 use parking_lot::Mutex;
 use thiserror::Error;
 
-use crate::rt::shard;
+use crate::rt::{guard::Guard, shard};
 
 /// What can be held.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -70,6 +70,22 @@ impl Resource {
             Self::LogBytes => "bytes of unread output",
             Self::SpilledBytes => "bytes of spilled objects",
             Self::ViewBytes => "bytes of views",
+        }
+    }
+}
+
+impl Resource {
+    /// Whether its limits hold: everywhere but in a build that was made to show what they are for.
+    fn is_guarded(self) -> bool {
+        match self {
+            Self::SandboxBytes => Guard::SandboxBytes.stands(),
+            Self::Sandboxes => Guard::Sandboxes.stands(),
+            Self::ObjectBytes => Guard::ObjectBytes.stands(),
+            Self::QueuedCalls => Guard::QueuedCalls.stands(),
+            Self::QueuedBytes => Guard::QueuedBytes.stands(),
+            Self::Actors => Guard::Actors.stands(),
+            Self::Handles => Guard::Handles.stands(),
+            Self::LogBytes | Self::SpilledBytes | Self::ViewBytes => true,
         }
     }
 }
@@ -477,7 +493,7 @@ impl Core {
         let limit = self.limit(resource);
         let over = limit.checked_div(reserve).map_or(0, |part| part.max(1));
         let limit = limit.saturating_add(over);
-        if used.checked_add(n).is_some_and(|after| after <= limit) {
+        if used.checked_add(n).is_some_and(|after| after <= limit) || !resource.is_guarded() {
             Ok(())
         } else {
             Err(self.over(resource, n, used))

@@ -9,7 +9,7 @@ use crate::{
         tables::{JobRow, Records, Stop, encode, find, refuse},
         transaction::Tx,
     },
-    rt::clock,
+    rt::{clock, guard::Guard},
     types::{ErrorKind, JobId, TaskError},
 };
 
@@ -106,7 +106,9 @@ impl PreparedEnd {
         if !ends.contains(&finish.phase) {
             return Err(JobError::NotAnEnd(finish.phase));
         }
-        cut_result(&mut finish, limits.result_bytes.unwrap_or(RESULT));
+        if Guard::ResultSize.stands() {
+            cut_result(&mut finish, limits.result_bytes.unwrap_or(RESULT));
+        }
         if let Some(error) = &mut finish.end.error {
             cut_error(error);
         }

@@ -14,6 +14,7 @@ use crate::{
         transaction::{Tx, View},
     },
     rt::clock,
+    rt::guard::Guard,
 };
 
 /// Looks whether a tenant may have so many bytes more; before they are written, and again when they are recorded.
@@ -36,7 +37,8 @@ fn may_have(
     let Some(record) = records.tenant(tenant)? else {
         return refuse(ModuleError::NoTenant(tenant.clone()));
     };
-    let Some(limit) = record.limits.module_bytes else {
+    let limit = record.limits.module_bytes;
+    let Some(limit) = limit.filter(|_| Guard::ModuleSize.stands()) else {
         return Ok(());
     };
     let mut used = 0_u64;

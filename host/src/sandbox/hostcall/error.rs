@@ -7,6 +7,7 @@ use wrun_abi::FailKind;
 
 use super::{memory_and_state, range, small};
 use crate::{
+    rt::guard::Guard,
     sandbox::{
         HostServices,
         fault::{MAX_FRAMES, frames},
@@ -64,7 +65,11 @@ pub(super) fn fail<S: HostServices>(
 ) -> wasmtime::Result<()> {
     let (memory, state) = memory_and_state(&mut caller, "fail")?;
     range(memory, "fail", ptr, len)?;
-    let message = range(memory, "fail", ptr, len.min(MAX_MESSAGE))?;
+    let kept = match Guard::MessageLength.stands() {
+        true => len.min(MAX_MESSAGE),
+        false => len,
+    };
+    let message = range(memory, "fail", ptr, kept)?;
     if state.call.failure.is_some() {
         return Ok(());
     }

@@ -1,0 +1,13 @@
+;; Prints lines for as long as it may.
+;; limits: log_bytes=65536 cpu_seconds_per_job=1
+;; must: fails "processor time"
+;; without log-tail: holds log_bytes 1000000
+(module
+  (import "wasi_snapshot_preview1" "fd_write" (func $fd_write (param i32 i32 i32 i32) (result i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 0) "\10\00\00\00\20\00\00\00")
+  (data (i32.const 16) "it is a flood of many lines, yes\0a")
+  (func (export "_start")
+    (loop $more
+      (drop (call $fd_write (i32.const 1) (i32.const 0) (i32.const 1) (i32.const 8)))
+      (br $more))))

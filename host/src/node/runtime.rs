@@ -8,15 +8,12 @@ use std::{
 };
 
 use serde::Serialize;
-use smallvec::SmallVec;
 use thiserror::Error;
-use wrun_abi::format;
 
 use super::{
-    call::{Call, Common, Kind, Outputs, Settings},
     client::Job,
     faults::Faults,
-    run::{self, QueuedCall},
+    run::QueuedCall,
     services::CallServices,
     state::{Living, NodeState},
     tenant::{Tenant, TenantOptions, TenantState},
@@ -31,7 +28,7 @@ use crate::{
     scheduler::{Scheduler, SchedulerOptions},
     store::{MemFiles, Spill, SpillDirError},
     tenant::{Account, Limits, Resource},
-    types::{ErrorKind, NodeId, SLOT},
+    types::{NodeId, SLOT},
 };
 
 /// How long a shutdown waits for jobs to end in order.
@@ -147,8 +144,8 @@ pub enum SubmitError {
 /// A compiled module; cheap to clone.
 #[derive(Debug, Clone)]
 pub struct Module {
-    name: Arc<str>,
-    inner: sandbox::Module<CallServices>,
+    pub(super) name: Arc<str>,
+    pub(super) inner: sandbox::Module<CallServices>,
 }
 
 impl Module {
@@ -177,10 +174,6 @@ impl Module {
     #[must_use]
     pub fn hash(&self) -> String {
         self.inner.hash().to_string()
-    }
-
-    pub(super) fn parts(&self) -> (sandbox::Module<CallServices>, Arc<str>) {
-        (self.inner.clone(), self.name.clone())
     }
 
     /// Whether it is a plain WASI command.
@@ -332,7 +325,7 @@ impl Runtime {
     /// # Errors
     /// [`SubmitError`] when there is nothing to run, or the runtime is shut down.
     pub fn submit(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        submit(&self.own(), module, options)
+        self.own().submit(module, options)
     }
 
     /// Opens a job without a driver: its calls come from [`Job::call`].
@@ -340,7 +333,7 @@ impl Runtime {
     /// # Errors
     /// [`SubmitError::ShutDown`].
     pub fn open(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        open(&self.own(), module, options)
+        self.own().open(module, options)
     }
 
     /// Makes a tenant: its jobs compete for workers as one, by its weight, and hold within its limits. `name` is for
@@ -406,72 +399,6 @@ impl Runtime {
         // Joining threads blocks, which an async thread may not.
         let _ = tokio::task::spawn_blocking(move || drop(self)).await;
     }
-}
-
-/// [`Tenant::submit`].
-pub(super) fn submit(
-    tenant: &Tenant,
-    module: &Module,
-    options: JobOptions,
-) -> Result<Job, SubmitError> {
-    let main = module
-        .manifest()
-        .main()
-        .cloned()
-        .ok_or_else(|| SubmitError::NoMain(module.name.to_string()))?;
-    let (state, logs) = tenant.job(module, options);
-    let id = state.next_call();
-    let settings = Settings {
-        max_retries: 0,
-        retry_errors: false,
-        timeout: None,
-        slots: 0,
-        memory: tenant.state.memory_limit(),
-    };
-    let common = Common {
-        job: state.clone(),
-        own_name: Some("main".into()),
-        kind: Kind::Main,
-        function: main,
-        settings,
-        result_format: format::BINCODE,
-        parent: None,
-    };
-    let outputs = Outputs::Objects(SmallVec::new());
-    let call = Call::new(id, Arc::new(common), outputs, Vec::new());
-    state.counters.submitted.add();
-    state.registry.insert(id.number(), call.clone());
-    let main = call.clone();
-    if state.queue.start(|turn| run::drive(call, turn)).is_err() {
-        main.fail(ErrorKind::Cancelled, "the runtime is shut down");
-        return Err(SubmitError::ShutDown);
-    }
-    Ok(Job::new(state, logs, true))
-}
-
-/// [`Tenant::open`].
-pub(super) fn open(
-    tenant: &Tenant,
-    module: &Module,
-    options: JobOptions,
-) -> Result<Job, SubmitError> {
-    let (state, logs) = tenant.job(module, options);
-    if let Some(limit) = state.options.timeout {
-        let state = state.clone();
-        tenant.node.tokio.spawn(async move {
-            let mut end = state.end.subscribe();
-            let ended = tokio::time::timeout(limit, end.wait_for(Option::is_some))
-                .await
-                .is_ok();
-            if ended {
-                return;
-            }
-            let message = format!("the job took longer than its limit of {limit:?} (`--timeout`)");
-            let error = crate::types::TaskError::new(crate::types::ErrorKind::Timeout, message);
-            state.finish(1, Some(error), 0).await;
-        });
-    }
-    Ok(Job::new(state, logs, false))
 }
 
 impl Drop for Runtime {

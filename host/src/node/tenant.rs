@@ -15,20 +15,24 @@ use std::{
 };
 
 use parking_lot::Mutex;
+use smallvec::SmallVec;
 use tokio::sync::mpsc;
+use wrun_abi::format;
 
 use super::{
     actor::ActorHandle,
+    call::{Call, Common, Kind, Outputs, Settings},
     client::Job,
-    run::QueuedCall,
+    run::{self, QueuedCall},
     runtime::{Module, SubmitError},
     state::{JobState, NewJob, NodeState},
 };
 use crate::{
     job::JobOptions,
+    rt::guard::Guard,
     scheduler,
     tenant::{Account, Limits, Resource},
-    types::LogLine,
+    types::{ErrorKind, LogLine, TaskError},
 };
 
 /// Lines of output that may wait to be read before guests wait.
@@ -127,7 +131,36 @@ impl Tenant {
     /// # Errors
     /// [`SubmitError`] when there is nothing to run, or the runtime is shut down.
     pub fn submit(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        super::runtime::submit(self, module, options)
+        let main = module.manifest().main().cloned();
+        let main = main.ok_or_else(|| SubmitError::NoMain(module.name().to_owned()))?;
+        let (state, logs) = self.job(module, options);
+        let id = state.next_call();
+        let settings = Settings {
+            max_retries: 0,
+            retry_errors: false,
+            timeout: None,
+            slots: 0,
+            memory: self.state.memory_limit(),
+        };
+        let common = Common {
+            job: state.clone(),
+            own_name: Some("main".into()),
+            kind: Kind::Main,
+            function: main,
+            settings,
+            result_format: format::BINCODE,
+            parent: None,
+        };
+        let outputs = Outputs::Objects(SmallVec::new());
+        let call = Call::new(id, Arc::new(common), outputs, Vec::new());
+        state.counters.submitted.add();
+        state.registry.insert(id.number(), call.clone());
+        let main = call.clone();
+        if state.queue.start(|turn| run::drive(call, turn)).is_err() {
+            main.fail(ErrorKind::Cancelled, "the runtime is shut down");
+            return Err(SubmitError::ShutDown);
+        }
+        Ok(Job::new(state, logs, true))
     }
 
     /// Opens a job without a driver: its calls come from [`Job::call`].
@@ -135,7 +168,22 @@ impl Tenant {
     /// # Errors
     /// [`SubmitError::ShutDown`].
     pub fn open(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        super::runtime::open(self, module, options)
+        let (state, logs) = self.job(module, options);
+        let limit = state.options.timeout;
+        if let Some(limit) = limit.filter(|_| Guard::WallTime.stands()) {
+            let state = state.clone();
+            self.node.tokio.spawn(async move {
+                let mut end = state.end.subscribe();
+                let ended = tokio::time::timeout(limit, end.wait_for(Option::is_some));
+                if ended.await.is_err() {
+                    let message =
+                        format!("the job took longer than its limit of {limit:?} (`--timeout`)");
+                    let error = TaskError::new(ErrorKind::Timeout, message);
+                    state.finish(1, Some(error), 0).await;
+                }
+            });
+        }
+        Ok(Job::new(state, logs, false))
     }
 
     /// Changes what it is given, from now on. What it holds beyond new limits it keeps.
@@ -174,12 +222,11 @@ impl Tenant {
         } else {
             (None, None)
         };
-        let (inner, module_name) = module.parts();
         let new = NewJob {
             node: self.node.clone(),
             tenant: self.state.clone(),
-            module: inner,
-            module_name,
+            module: module.inner.clone(),
+            module_name: module.name.clone(),
             options,
             log,
         };

@@ -25,6 +25,7 @@ use serde_json::{Value as Json, json};
 use wrun_host::{
     api::{CallView, JobRequest, JobState, JobView, TenantLimits},
     client::{Client, ClientError},
+    rt::guard::Guard,
 };
 use wrun_tests::{
     guest::SERVE,
@@ -33,7 +34,7 @@ use wrun_tests::{
 };
 
 /// After so long a job whose limit is a second is one that no limit ends.
-const LONG: Duration = Duration::from_secs(5);
+const LONG: Duration = Duration::from_secs(3);
 /// What the files outside of what is granted say.
 const SECRET: &str = "the host's own secret";
 /// The actor of the neighbour that must not be found.
@@ -253,9 +254,8 @@ fn read(path: &Path) -> Case {
     case
 }
 
-/// Those whose path holds what `WRUN_HOSTILE` says, if that is set.
-fn cases() -> Vec<Case> {
-    let only = std::env::var("WRUN_HOSTILE").unwrap_or_default();
+/// All modules of the suite.
+fn paths() -> Vec<PathBuf> {
     let mut paths = Vec::new();
     let dir = Path::new(env!("CARGO_MANIFEST_DIR")).join("hostile");
     for class in fs::read_dir(dir)
@@ -271,8 +271,15 @@ fn cases() -> Vec<Case> {
         }
     }
     paths.retain(|path| path.extension().is_some_and(|ext| ext == "wat"));
-    paths.retain(|path| path.to_str().unwrap().contains(&only));
     paths.sort();
+    paths
+}
+
+/// Those whose path holds what `WRUN_HOSTILE` says, if that is set.
+fn cases() -> Vec<Case> {
+    let only = std::env::var("WRUN_HOSTILE").unwrap_or_default();
+    let mut paths = paths();
+    paths.retain(|path| path.to_str().unwrap().contains(&only));
     paths.iter().map(|path| read(path)).collect()
 }
 
@@ -709,6 +716,30 @@ fn strangers_do_no_harm() {
     assert!(middle(&beside) <= 10 * middle(&quiet) + 100);
     assert!(*worst < 10_000);
     assert_eq!(scene.server.stop(), 143, "a stop in order");
+}
+
+#[test]
+fn each_guard_has_a_module_and_each_class_two() {
+    let mut classes: BTreeMap<PathBuf, usize> = BTreeMap::new();
+    for path in paths() {
+        *classes
+            .entry(path.parent().unwrap().to_owned())
+            .or_default() += 1;
+    }
+    let lonely: Vec<_> = classes.iter().filter(|(_, n)| **n < 2).collect();
+    assert!(lonely.is_empty(), "{lonely:?}");
+    assert!(classes.values().sum::<usize>() >= 60);
+    let cases: Vec<_> = paths().iter().map(|path| read(path)).collect();
+    let guards = || cases.iter().flat_map(|case| &case.without);
+    let is_shown = |name: &str| guards().any(|(names, _)| names.split(',').any(|one| one == name));
+    let idle: Vec<_> = Guard::ALL
+        .iter()
+        .filter(|guard| !is_shown(guard.name()))
+        .collect();
+    assert!(
+        idle.is_empty(),
+        "no module shows what these are for: {idle:?}"
+    );
 }
 
 #[test]

@@ -16,9 +16,11 @@ use utoipa::ToSchema;
 pub use job::{CallView, DroppedLogs, JobList, JobLogs, JobRequest, JobState, JobView, LogEntry};
 pub use module::{ModuleList, ModuleView};
 pub use tenant::{
-    IssuedToken, Role, TenantLimits, TenantList, TenantRequest, TenantUse, TenantView, TokenList,
-    TokenRequest, TokenView,
+    IssuedToken, Role, TenantList, TenantRequest, TenantUse, TenantView, TokenList, TokenRequest,
+    TokenView,
 };
+
+pub use crate::types::TenantLimits;
 
 /// Where the API is below a server's address; part of each path.
 pub const PREFIX: &str = "/v1";

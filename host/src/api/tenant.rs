@@ -5,6 +5,8 @@ use std::num::NonZeroU32;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::types::TenantLimits;
+
 /// What a token may do.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
@@ -15,66 +17,6 @@ pub enum Role {
     Submit,
     /// Read.
     Read,
-}
-
-/// What a tenant may have; what is missing is limited by the host alone.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct TenantLimits {
-    /// Bytes of memory of all its sandboxes.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub memory: Option<u64>,
-    /// Bytes of objects.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub object_bytes: Option<u64>,
-    /// Calls that wait.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub queued_tasks: Option<u64>,
-    /// Bytes of calls that wait.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub queued_bytes: Option<u64>,
-    /// Living actors.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub actors: Option<u64>,
-    /// Handles that its sandboxes hold.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub handles: Option<u64>,
-    /// Bytes of output that are kept of one job: the end of it.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub log_bytes: Option<u64>,
-    /// Bytes of all its modules.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub module_bytes: Option<u64>,
-    /// Modules being compiled at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub concurrent_compilations: Option<u64>,
-    /// Seconds that one compilation may take.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub compile_seconds: Option<u64>,
-    /// Seconds of processor time of one task.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_seconds_per_task: Option<u64>,
-    /// Seconds of processor time of one job, over all its attempts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub cpu_seconds_per_job: Option<u64>,
-    /// Seconds from a job's start to its end, over all its attempts.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub wall_seconds_per_job: Option<u64>,
-    /// Bytes of a job's result, as JSON text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub result_bytes: Option<u64>,
-    /// Requests in one second.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub requests_per_second: Option<u64>,
-    /// Unfinished jobs at once.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub jobs: Option<u64>,
-    /// Seconds that an ended job is kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retention_seconds: Option<u64>,
-    /// Bytes of ended jobs that are kept.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub retention_bytes: Option<u64>,
 }
 
 /// A tenant that is to be made, or what it is to be from now on.
@@ -119,6 +61,12 @@ pub struct TenantUse {
     pub memory: u64,
     /// Bytes of objects.
     pub object_bytes: u64,
+    /// Bytes of objects on disk.
+    #[serde(default)]
+    pub spilled_bytes: u64,
+    /// Living sandboxes.
+    #[serde(default)]
+    pub sandboxes: u64,
     /// Calls that wait.
     pub queued_tasks: u64,
     /// Bytes of calls that wait.

@@ -132,6 +132,10 @@ pub struct TenantConfig {
     pub memory: Option<Size>,
     /// Bytes of its objects.
     pub object_bytes: Option<Size>,
+    /// Bytes of its objects on disk.
+    pub spilled_bytes: Option<Size>,
+    /// Living sandboxes.
+    pub sandboxes: Option<u64>,
     /// Calls that wait.
     pub queued_tasks: Option<u64>,
     /// Bytes of calls that wait.
@@ -194,6 +198,8 @@ impl TenantConfig {
             weight,
             memory,
             object_bytes,
+            spilled_bytes,
+            sandboxes,
             queued_tasks,
             queued_bytes,
             actors,

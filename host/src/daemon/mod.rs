@@ -34,8 +34,8 @@ pub use tenants::{Grants, LOG_BYTES, TenantSlot};
 use crate::{
     config::{ServeConfig, TenantConfig},
     ledger::{
-        self, JobPhase, JobRecord, Ledger, ModuleRecord, Recovered, TenantLimits, TenantName,
-        TenantRecord,
+        self, JobPhase, JobRecord, Ledger, ModuleHash, ModuleRecord, Recovered, TenantLimits,
+        TenantName, TenantRecord,
     },
     node::{NodeInfo, Runtime},
     rt::clock,
@@ -244,6 +244,7 @@ impl Daemon {
             return Err(DaemonError::Stopping);
         }
         let inner = &self.0;
+        self.has_room_for_module(tenant, &bytes).await?;
         let module = inner
             .modules
             .compile(&inner.runtime, tenant, name, bytes.clone());
@@ -252,6 +253,19 @@ impl Daemon {
         let put = move || ledger.put_module(&owner, &name, &bytes);
         let put = tokio::task::spawn_blocking(put).await;
         Ok(put.map_err(|_| DaemonError::Stopping)??)
+    }
+
+    /// Looks at the limit of a tenant's modules before work goes into one more.
+    async fn has_room_for_module(
+        &self,
+        tenant: &TenantSlot,
+        bytes: &[u8],
+    ) -> Result<(), DaemonError> {
+        let (ledger, owner) = (self.0.ledger.clone(), tenant.name.clone());
+        let (hash, size) = (ModuleHash::of(bytes), bytes.len() as u64);
+        let looked = move || ledger.may_put_module(&owner, &hash, size);
+        let looked = tokio::task::spawn_blocking(looked).await;
+        Ok(looked.map_err(|_| DaemonError::Stopping)??)
     }
 
     /// Writes down what jobs used, and removes old ones, for as long as the event loop runs.

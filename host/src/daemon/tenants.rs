@@ -41,6 +41,8 @@ pub struct TenantSlot {
     pub name: TenantName,
     /// Its part of the node.
     pub node: node::Tenant,
+    /// What all tenants together may hold.
+    host: Limits,
     state: RwLock<State>,
     compilations: Mutex<(usize, Arc<Semaphore>)>,
     uploads: Arc<Semaphore>,
@@ -61,8 +63,10 @@ impl TenantSlot {
         grants: Grants,
         from_config: bool,
     ) -> Arc<Self> {
-        let node = runtime.tenant(record.name.as_str(), &options(&record));
+        let host = runtime.limits();
+        let node = runtime.tenant(record.name.as_str(), &options(&record, &host));
         let slot = Self {
+            host,
             name: record.name.clone(),
             node,
             compilations: Mutex::new(compilations(&record.limits)),
@@ -79,7 +83,7 @@ impl TenantSlot {
 
     /// What it is from now on. Jobs that run keep what they were given.
     pub(super) fn set(&self, record: TenantRecord, grants: Grants, from_config: bool) {
-        self.node.set(&options(&record));
+        self.node.set(&options(&record, &self.host));
         let mut compiling = self.compilations.lock();
         let new = compilations(&record.limits);
         if compiling.0 != new.0 {
@@ -157,17 +161,16 @@ fn requests(limits: &TenantLimits) -> Option<DefaultDirectRateLimiter> {
     Some(RateLimiter::direct(Quota::per_second(rate)))
 }
 
-/// What the node is told of a tenant.
-fn options(record: &TenantRecord) -> TenantOptions {
-    let of = |limits: Limits, resource, limit: Option<u64>| match limit {
-        Some(limit) => limits.with(resource, limit),
-        None => limits,
-    };
+/// What the node is told of a tenant. Of what it has no limit of its own for, it may have half of the host's, so that
+/// none alone leaves nothing to others.
+fn options(record: &TenantRecord, host: &Limits) -> TenantOptions {
     let wanted = &record.limits;
     let limits = [
         (Resource::SandboxBytes, wanted.memory),
         (Resource::ViewBytes, wanted.memory),
+        (Resource::Sandboxes, wanted.sandboxes),
         (Resource::ObjectBytes, wanted.object_bytes),
+        (Resource::SpilledBytes, wanted.spilled_bytes),
         (Resource::QueuedCalls, wanted.queued_tasks),
         (Resource::QueuedBytes, wanted.queued_bytes),
         (Resource::Actors, wanted.actors),
@@ -176,7 +179,7 @@ fn options(record: &TenantRecord) -> TenantOptions {
     let limits = limits
         .into_iter()
         .fold(Limits::default(), |all, (resource, limit)| {
-            of(all, resource, limit)
+            all.with(resource, limit.unwrap_or(host.get(resource) / 2))
         });
     TenantOptions {
         weight: record.weight,
@@ -194,6 +197,8 @@ pub(super) fn from_config(config: &TenantConfig) -> (NonZeroU32, TenantLimits, G
     let limits = TenantLimits {
         memory: size(config.memory),
         object_bytes: size(config.object_bytes),
+        spilled_bytes: size(config.spilled_bytes),
+        sandboxes: config.sandboxes,
         queued_tasks: config.queued_tasks,
         queued_bytes: size(config.queued_bytes),
         actors: config.actors,

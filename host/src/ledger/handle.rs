@@ -235,11 +235,24 @@ impl Ledger {
     ) -> Result<ModuleRecord, ModuleError> {
         let hash = ModuleHash::of(bytes);
         let size = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
-        self.read(|view| modules::check(view, tenant, &hash, size))?;
-        self.0.store.has_room(size)?;
+        self.may_put_module(tenant, &hash, size)?;
         let file = self.0.store.dir.write(bytes)?;
         let (tenant, name) = (tenant.clone(), name.to_owned());
         block_on(self.apply(move |tx| modules::put(tx, &tenant, name, (hash, size), file)))
+    }
+
+    /// Looks whether there is room for a module of so many bytes.
+    ///
+    /// # Errors
+    /// As [`put_module`](Self::put_module).
+    pub fn may_put_module(
+        &self,
+        tenant: &TenantName,
+        hash: &ModuleHash,
+        size: u64,
+    ) -> Result<(), ModuleError> {
+        self.read(|view| modules::check(view, tenant, hash, size))?;
+        Ok(self.0.store.has_room(size)?)
     }
 
     /// A tenant's module.

@@ -31,6 +31,7 @@ mod transaction;
 mod wait;
 mod writer;
 
+pub use crate::types::TenantLimits;
 pub use error::{Failure, JobError, ModuleError, OpenError, SubmitError, TenantError, TokenError};
 pub use handle::{Ledger, LedgerOptions};
 pub use job::{
@@ -40,5 +41,5 @@ pub use job::{
 pub use module::{BadModuleHash, ModuleHash, ModuleRecord};
 pub use name::{BadTenantName, TenantName};
 pub use recover::Recovered;
-pub use tenant::{TenantLimits, TenantRecord};
+pub use tenant::TenantRecord;
 pub use token::{NewToken, Role, TokenRecord, TokenText};

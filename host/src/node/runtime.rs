@@ -384,6 +384,12 @@ impl Runtime {
         }
     }
 
+    /// What all its jobs together may hold.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.node.account.limits()
+    }
+
     /// What is held now, by name: nothing, when all jobs have ended. For tests and reports.
     #[must_use]
     pub fn held(&self) -> Vec<(&'static str, u64)> {
@@ -422,6 +428,7 @@ impl Drop for Runtime {
 fn limits(options: &RuntimeOptions) -> Limits {
     Limits::default()
         .with(Resource::SandboxBytes, options.total_memory)
+        .with(Resource::Sandboxes, options.max_sandboxes)
         .with(Resource::ViewBytes, options.total_memory)
         .with(Resource::ObjectBytes, options.object_store_memory)
         .with(Resource::SpilledBytes, options.spill_limit)

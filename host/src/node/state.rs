@@ -149,6 +149,9 @@ pub(crate) struct JobState {
     /// Objects whose values refer to others: cycles among them are cut when the job ends.
     with_refs: Mutex<Vec<WeakObject>>,
     ended: Notify,
+    spent: Arc<Spent>,
+    /// How much of its own processor time is in `spent`, in nanoseconds.
+    counted: AtomicU64,
     started: Instant,
 }
 
@@ -171,7 +174,14 @@ pub(crate) struct NewJob {
     pub(crate) module_name: Arc<str>,
     pub(crate) options: JobOptions,
     pub(crate) log: Option<mpsc::Sender<LogLine>>,
+    /// The processor time that counts against its limit, if it shares it with another job.
+    pub(crate) spent: Option<Arc<Spent>>,
 }
+
+/// Processor time of a job and of the detached actors that come from it: they have one limit together, or an actor could
+/// leave another behind for ever.
+#[derive(Debug, Default)]
+pub(crate) struct Spent(AtomicU64);
 
 impl JobState {
     pub(crate) fn new(new: NewJob) -> Arc<Self> {
@@ -182,6 +192,7 @@ impl JobState {
             module_name,
             options,
             log,
+            spent,
         } = new;
         let id = options.id.unwrap_or_else(JobId::random);
         let mut args = vec![module_name.to_string()];
@@ -224,6 +235,8 @@ impl JobState {
             detached: Mutex::default(),
             with_refs: Mutex::default(),
             ended: Notify::new(),
+            spent: spent.unwrap_or_default(),
+            counted: AtomicU64::new(0),
             started: clock::now(),
         });
         job.node.add(&job);
@@ -256,7 +269,7 @@ impl JobState {
     pub(crate) fn stop_over_cpu_limit(self: &Arc<Self>) -> bool {
         let options = &self.options;
         if let Some(limit) = options.cpu_limit
-            && self.queue.cpu() > limit
+            && self.spent() > limit
             && Guard::ProcessorTime.stands()
             && !self.is_closing()
         {
@@ -265,6 +278,15 @@ impl JobState {
             self.cancel(TaskError::new(ErrorKind::Limit, message));
         }
         options.cpu_limit.is_some() || options.task_cpu_limit.is_some()
+    }
+
+    /// The processor time that counts against its limit.
+    fn spent(&self) -> Duration {
+        let own = u64::try_from(self.queue.cpu().as_nanos()).unwrap_or(u64::MAX);
+        let before = self.counted.fetch_max(own, Ordering::Relaxed);
+        let more = own.saturating_sub(before);
+        let spent = self.spent.0.fetch_add(more, Ordering::Relaxed);
+        Duration::from_nanos(spent.saturating_add(more))
     }
 
     /// The id of the next call.
@@ -372,11 +394,12 @@ impl JobState {
             module_name: self.module_name.clone(),
             options,
             log: Some(log),
+            spent: Some(self.spent.clone()),
         })
     }
 
-    /// Frees a dead actor's name and its own handle.
-    pub(crate) fn forget_actor(&self, cell: &ActorCell) {
+    /// Frees a dead actor's name and its own handle. The home of a detached actor ends with it.
+    pub(crate) fn forget_actor(self: &Arc<Self>, cell: &ActorCell) {
         if let Some(name) = &cell.name {
             let mut names = self.names.lock();
             if names.get(name).is_some_and(|weak| {
@@ -400,6 +423,14 @@ impl JobState {
             .lock()
             .extract_if(.., |handle| handle.cell().id == cell.id)
             .collect();
+        if !gone.is_empty() && Guard::JobEnd.stands() {
+            self.closing.store(true, Ordering::SeqCst);
+            let job = self.clone();
+            let reason = || TaskError::new(ErrorKind::Cancelled, "its detached actor is dead");
+            self.node
+                .tokio
+                .spawn(async move { job.stop_all(reason, 0).await });
+        }
         drop(gone);
     }
 

@@ -229,6 +229,7 @@ impl Tenant {
             module_name: module.name.clone(),
             options,
             log,
+            spent: None,
         };
         (JobState::new(new), logs)
     }

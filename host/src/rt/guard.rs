@@ -61,6 +61,8 @@ guards! {
     JobEnd = "job-end",
     /// Tenants take turns by what they have had.
     FairShare = "fair-share",
+    /// Tenants have slots of their own.
+    OwnSlots = "own-slots",
     /// A sandbox's own limit of memory.
     MemoryLimit = "memory-limit",
     /// Part of a fiber's stack is the host's.
@@ -79,12 +81,22 @@ guards! {
     QueuedCalls = "queued-calls",
     /// Limit of an account: bytes of queued calls.
     QueuedBytes = "queued-bytes",
+    /// Limit of an account: objects on disk.
+    SpilledBytes = "spilled-bytes",
+    /// Limit of an account: views.
+    ViewBytes = "view-bytes",
     /// Limit of an account: actors.
     Actors = "actors",
     /// Limit of an account: handles.
     Handles = "handles",
     /// A released handle's number names nothing.
     HandleGeneration = "handle-generation",
+    /// A handle is of one sandbox.
+    OwnHandles = "own-handles",
+    /// A result has a number that the call has.
+    ResultIndex = "result-index",
+    /// A call that leaves out a result has failed.
+    AllResults = "all-results",
     /// What a guest points at is inside its memory.
     PointerRange = "pointer-range",
     /// Names of actors are the tenant's own.
@@ -109,6 +121,10 @@ guards! {
     StreamRoom = "stream-room",
     /// How large modules may be, one and all of a tenant's.
     ModuleSize = "module-size",
+    /// How large a manifest may be.
+    ManifestSize = "manifest-size",
+    /// It is of the version that this host speaks.
+    AbiVersion = "abi-version",
     /// A manifest's functions are there and take nothing.
     ManifestExports = "manifest-exports",
 }

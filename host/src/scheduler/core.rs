@@ -1,7 +1,7 @@
 //! What the scheduler, its tenants and its jobs have apart from queued items.
 //!
-//! One [`Core`] per scheduler (slots, sleeping workers, the list of jobs with work, live fibers),
-//! one [`TenantCore`] per tenant and one [`JobCore`] per job, each pointing up. Fibers and turns
+//! One [`Core`] per scheduler (sleeping workers, the list of jobs with work, live fibers), one
+//! [`TenantCore`] per tenant (slots, share) and one [`JobCore`] per job, each pointing up. Fibers and turns
 //! hold a `JobCore`, so none of this depends on the type of the items. Invariants: a job with
 //! anything queued is listed in [`Roster`]; `members` is never too low, so a job that is closed
 //! and has none will never have work again.
@@ -27,9 +27,15 @@ use super::sleep::Sleep;
 use super::slots::Slots;
 use super::stall::Active;
 use super::{JobId, OnBusy, OnPanic};
+#[cfg(feature = "guard-switch")]
+use crate::rt::guard::Guard;
 
 pub(super) struct Core {
-    pub(super) slots: CachePadded<Slots>,
+    /// Slots that each tenant has.
+    slots: u32,
+    /// The slots of all tenants, where they don't have their own.
+    #[cfg(feature = "guard-switch")]
+    shared: Arc<CachePadded<Slots>>,
     pub(super) sleep: CachePadded<Sleep>,
     pub(super) roster: Roster,
     pub(super) live: Live,
@@ -54,7 +60,9 @@ impl fmt::Debug for Core {
 impl Core {
     pub(super) fn new(workers: usize, slots: u32, on_busy: OnBusy, on_panic: OnPanic) -> Self {
         Self {
-            slots: CachePadded::new(Slots::new(slots)),
+            slots,
+            #[cfg(feature = "guard-switch")]
+            shared: Arc::new(CachePadded::new(Slots::new(slots))),
             sleep: CachePadded::new(Sleep::new(workers)),
             roster: Roster::default(),
             live: Live::new(workers),
@@ -102,13 +110,21 @@ impl Core {
         (self.on_panic)(job, message);
     }
 
-    /// Gives slots back. A worker looks for startable items after each poll, so only others have
-    /// to wake one.
-    pub(super) fn give_slots(self: &Arc<Self>, slots: u32) {
-        self.slots.give(slots);
-        self.slots_freed();
+    /// How many slots each tenant has.
+    pub(super) fn slots(&self) -> u32 {
+        self.slots
     }
 
+    /// The slots of a new tenant.
+    fn tenant_slots(&self) -> Arc<CachePadded<Slots>> {
+        #[cfg(feature = "guard-switch")]
+        if !Guard::OwnSlots.stands() {
+            return Arc::clone(&self.shared);
+        }
+        Arc::new(CachePadded::new(Slots::new(self.slots)))
+    }
+
+    /// A worker looks for startable items after each poll, so only others have to wake one.
     pub(super) fn slots_freed(self: &Arc<Self>) {
         if seat::here(self).is_none() {
             self.sleep.notify();
@@ -197,6 +213,7 @@ impl Live {
 #[derive(Debug)]
 pub(super) struct TenantCore {
     pub(super) core: Arc<Core>,
+    pub(super) slots: Arc<CachePadded<Slots>>,
     pub(super) active: Arc<CachePadded<Active>>,
     pub(super) share: Share,
     /// The least share among the tenant's jobs.
@@ -208,6 +225,7 @@ pub(super) struct TenantCore {
 impl TenantCore {
     pub(super) fn new(core: Arc<Core>, weight: NonZeroU32) -> Self {
         Self {
+            slots: core.tenant_slots(),
             core,
             active: Arc::default(),
             share: Share::default(),
@@ -215,6 +233,12 @@ impl TenantCore {
             weight: AtomicU32::new(weight.get()),
             cpu_nanos: AtomicU64::new(0),
         }
+    }
+
+    /// Gives slots back.
+    pub(super) fn give_slots(&self, slots: u32) {
+        self.slots.give(slots);
+        self.core.slots_freed();
     }
 
     pub(super) fn set_weight(&self, weight: NonZeroU32) {

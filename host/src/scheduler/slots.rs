@@ -1,11 +1,11 @@
-//! The pool of slots, and who gets the next ones.
+//! A tenant's pool of slots, and who gets the next ones.
 //!
 //! [`Slots`] holds the number of free slots (in units of 1/10,000) in one word, with a bit that
 //! says that somebody waits. Without waiters, taking and giving is one compare-and-swap. With
 //! waiters everything goes through the lock: fibers that take their slots again come first, in
 //! order; then claims of queued items that did not fit. Whoever does fit may pass a claim that
 //! does not, [`PATIENCE`] times; then all freed slots are kept for it (`README.md`, "Slots").
-//! Invariants: `free + held = total`; while the bit is set, `free` changes only under the lock;
+//! Invariants: what is free and what is held make the total; while the bit is set, `free` changes only under the lock;
 //! the bit is set exactly while a waiter is queued (seen from outside the lock).
 //!
 //! It does not know fibers or items, and it wakes nobody but its waiters: who frees slots must
@@ -50,7 +50,6 @@ impl Waiter {
 
 #[derive(Debug)]
 pub(super) struct Slots {
-    total: u32,
     state: AtomicU64,
     queue: Mutex<Queue>,
     indices: Mutex<Indices>,
@@ -67,15 +66,10 @@ struct Queue {
 impl Slots {
     pub(super) fn new(total: u32) -> Self {
         Self {
-            total,
             state: AtomicU64::new(u64::from(total)),
             queue: Mutex::new(Queue::default()),
             indices: Mutex::new(Indices::default()),
         }
-    }
-
-    pub(super) fn total(&self) -> u32 {
-        self.total
     }
 
     /// Takes slots for a fiber that held some before; else it has to [`Slots::enlist`].

@@ -325,6 +325,36 @@ fn weights_divide_the_time() {
 }
 
 #[test]
+fn who_keeps_its_slots_keeps_nobody_else_from_starting() {
+    let fixture = Fixture::new(2, 2 * SLOT);
+    let stop = Arc::new(AtomicBool::new(false));
+    for _ in 0..2 {
+        let stop = Arc::clone(&stop);
+        let keeper = item(SLOT, move |turn| async move {
+            let _held = turn;
+            while !stop.load(SeqCst) {
+                tokio::time::sleep(Duration::from_millis(1)).await;
+            }
+        });
+        assert!(fixture.job.push(keeper).is_ok());
+    }
+    eventually("both slots are held", || fixture.job.stats().queued == 0);
+    let (done, seen) = mpsc::channel();
+    let start = |job: &Job<Item>| {
+        let done = done.clone();
+        let item = item(SLOT, move |_| async move { done.send(()).unwrap() });
+        assert!(job.push(item).is_ok());
+    };
+    start(&fixture.job);
+    let other = fixture.scheduler().tenant(ONE).job();
+    start(&other);
+    seen.recv_timeout(PATIENCE).unwrap();
+    assert_eq!(fixture.job.stats().queued, 1, "its own tenant has no slot");
+    stop.store(true, SeqCst);
+    seen.recv_timeout(PATIENCE).unwrap();
+}
+
+#[test]
 fn who_comes_late_shares_from_then_on() {
     let fixture = Fixture::new(2, 2 * SLOT);
     let stop = Arc::new(AtomicBool::new(false));

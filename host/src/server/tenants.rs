@@ -91,7 +91,7 @@ pub(super) async fn put(
     check(&request.limits)?;
     let daemon = app.daemon.clone();
     let put = move || {
-        let slot = daemon.put_tenant(tenant, request.weight, to_ledger(&request.limits))?;
+        let slot = daemon.put_tenant(tenant, request.weight, request.limits)?;
         view(&daemon, &slot)
     };
     Ok(Json(app.blocking(put).await??))
@@ -244,10 +244,12 @@ fn view(daemon: &crate::daemon::Daemon, slot: &Arc<TenantSlot>) -> Result<Tenant
     Ok(TenantView {
         name: name.to_string(),
         weight: record.weight,
-        limits: of_ledger(&record.limits),
+        limits: record.limits,
         used: TenantUse {
             memory: used(Resource::SandboxBytes),
             object_bytes: used(Resource::ObjectBytes),
+            spilled_bytes: used(Resource::SpilledBytes),
+            sandboxes: used(Resource::Sandboxes),
             queued_tasks: used(Resource::QueuedCalls),
             queued_bytes: used(Resource::QueuedBytes),
             actors: used(Resource::Actors),
@@ -260,39 +262,4 @@ fn view(daemon: &crate::daemon::Daemon, slot: &Arc<TenantSlot>) -> Result<Tenant
         from_config: slot.is_from_config(),
         created_at: record.created_at,
     })
-}
-
-macro_rules! limits {
-    ($from:expr => $to:ident) => {{
-        let from = $from;
-        $to {
-            memory: from.memory,
-            object_bytes: from.object_bytes,
-            queued_tasks: from.queued_tasks,
-            queued_bytes: from.queued_bytes,
-            actors: from.actors,
-            handles: from.handles,
-            log_bytes: from.log_bytes,
-            module_bytes: from.module_bytes,
-            concurrent_compilations: from.concurrent_compilations,
-            compile_seconds: from.compile_seconds,
-            cpu_seconds_per_task: from.cpu_seconds_per_task,
-            cpu_seconds_per_job: from.cpu_seconds_per_job,
-            wall_seconds_per_job: from.wall_seconds_per_job,
-            result_bytes: from.result_bytes,
-            requests_per_second: from.requests_per_second,
-            jobs: from.jobs,
-            retention_seconds: from.retention_seconds,
-            retention_bytes: from.retention_bytes,
-        }
-    }};
-}
-
-fn of_ledger(limits: &ledger::TenantLimits) -> TenantLimits {
-    limits!(limits => TenantLimits)
-}
-
-fn to_ledger(limits: &TenantLimits) -> ledger::TenantLimits {
-    use ledger::TenantLimits;
-    limits!(limits => TenantLimits)
 }

@@ -85,7 +85,9 @@ impl Resource {
             Self::QueuedBytes => Guard::QueuedBytes.stands(),
             Self::Actors => Guard::Actors.stands(),
             Self::Handles => Guard::Handles.stands(),
-            Self::LogBytes | Self::SpilledBytes | Self::ViewBytes => true,
+            Self::SpilledBytes => Guard::SpilledBytes.stands(),
+            Self::ViewBytes => Guard::ViewBytes.stands(),
+            Self::LogBytes => true,
         }
     }
 }

@@ -6,6 +6,7 @@ mod error;
 mod event;
 mod grant;
 mod id;
+mod limits;
 
 pub use blob::Blob;
 pub use call::{Arg, CallSpec, Target, ValueData};
@@ -14,4 +15,5 @@ pub use error::{ErrorKind, TaskError};
 pub use event::{CallState, Event, EventKind, JobStats, LogLine, LogStream};
 pub use grant::DirGrant;
 pub use id::{ActorId, JobId, NodeId, ObjectId, TaskId};
+pub use limits::TenantLimits;
 pub use wrun_abi::{CallOptions, FOREVER, SLOT};

@@ -66,6 +66,12 @@ pub(in crate::cli) struct TenantAddArgs {
     /// Bytes of objects
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(in crate::cli) object_bytes: Option<u64>,
+    /// Bytes of objects on disk
+    #[arg(long, value_name = "SIZE", value_parser = parse_size)]
+    pub(in crate::cli) spilled_bytes: Option<u64>,
+    /// Living sandboxes
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) sandboxes: Option<u64>,
     /// Calls that wait
     #[arg(long, value_name = "N")]
     pub(in crate::cli) queued_tasks: Option<u64>,

@@ -104,6 +104,8 @@ fn request(args: &TenantAddArgs) -> TenantRequest {
     let limits = TenantLimits {
         memory: args.memory,
         object_bytes: args.object_bytes,
+        spilled_bytes: args.spilled_bytes,
+        sandboxes: args.sandboxes,
         queued_tasks: args.queued_tasks,
         queued_bytes: args.queued_bytes,
         actors: args.actors,
@@ -148,12 +150,14 @@ fn table(tenants: &[TenantView]) -> String {
         let sizes = [
             ("memory", used.memory, limits.memory),
             ("object bytes", used.object_bytes, limits.object_bytes),
+            ("spilled bytes", used.spilled_bytes, limits.spilled_bytes),
             ("queued bytes", used.queued_bytes, limits.queued_bytes),
             ("module bytes", used.module_bytes, limits.module_bytes),
         ];
         let counts = [
             ("jobs", used.jobs, limits.jobs),
             ("queued tasks", used.queued_tasks, limits.queued_tasks),
+            ("sandboxes", used.sandboxes, limits.sandboxes),
             ("actors", used.actors, limits.actors),
             ("handles", used.handles, limits.handles),
         ];

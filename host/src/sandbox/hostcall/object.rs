@@ -12,9 +12,14 @@ use super::{
 use crate::{
     sandbox::{HostServices, instance::State},
     store::{Readiness, Resource, Value, Waitable, Waiting},
-    tenant::Charge,
+    tenant::{Charge, Resource::QueuedBytes},
     types::ErrorKind,
 };
+
+/// What the host keeps for each handle that a call waits for, about.
+const WAIT_BYTES: u64 = 40;
+/// Waits for up to so many are part of the sandbox; those for more are charged.
+const FREE_WAITS: u32 = 256;
 
 /// Up to so many handles are compared with each other; beyond, a set finds those that are there twice.
 const FEW: usize = 8;
@@ -62,6 +67,23 @@ fn check_count<S>(state: &mut State<S>, function: &str, n: u32) -> Result<(), St
     Ok(())
 }
 
+/// Room for what the host keeps while a call waits for so many handles.
+fn room_to_wait<S: HostServices>(
+    state: &mut State<S>,
+    function: &str,
+    n: u32,
+) -> Result<Option<Charge>, Stop> {
+    if n <= FREE_WAITS {
+        return Ok(None);
+    }
+    let bytes = u64::from(n) * WAIT_BYTES;
+    let charge = state.services.account().charge(QueuedBytes, bytes);
+    charge.map(Some).map_err(|over| {
+        let message = format!("`{function}`: {n} handles at once: {over}");
+        state.stop(Status::Limit, ErrorKind::Limit, message)
+    })
+}
+
 pub(super) fn get<S: HostServices>(
     mut caller: Caller<'_, State<S>>,
     ptr: u32,
@@ -72,6 +94,10 @@ pub(super) fn get<S: HostServices>(
         Ok(Look::AllThere) => now(Ok(0)),
         Ok(Look::Missing) if ns == 0 => now(Ok(Status::Timeout.code())),
         Ok(Look::Missing) => Box::new(async move {
+            let _room = match room_to_wait(caller.data_mut(), "get", n) {
+                Ok(room) => room,
+                Err(stop) => return encode(Err(stop)),
+            };
             let objects = objects(&mut caller, ptr, n)?;
             let state = caller.data_mut();
             state.output.try_flush();
@@ -234,7 +260,12 @@ pub(super) fn wait<S: HostServices>(
     if ready >= large(call.min) || call.timeout == 0 {
         return now(mark(&mut caller, call, &waitables));
     }
+    let room = match room_to_wait(caller.data_mut(), "wait", call.n) {
+        Ok(room) => room,
+        Err(stop) => return now(encode(Err(stop))),
+    };
     Box::new(async move {
+        let _room = room;
         let state = caller.data_mut();
         state.output.try_flush();
         let waiting = Waiting::for_some(&waitables, large(call.min));

@@ -9,6 +9,7 @@ use super::{
     memory_and_state, now, range, small,
 };
 use crate::{
+    rt::guard::Guard,
     sandbox::{HostServices, fault::Violation, instance::State},
     store::{Contents, INLINE_MAX, Place, Resource, Value},
     tenant::Charge,
@@ -386,7 +387,7 @@ fn result_now<S: HostServices>(
     let written = check(caller, at)?;
     let state = caller.data_mut();
     let wanted = state.call.results.len();
-    if large(index) >= wanted {
+    if large(index) >= wanted && Guard::ResultIndex.stands() {
         let message = format!(
             "`{}`: result {index} of a call that has {wanted}",
             at.function

@@ -1,0 +1,16 @@
+;; Stores values of a kilobyte, too small to go to disk, and keeps them all.
+;; limits: object_bytes=4194304
+;; must: exits 8
+;; without object-bytes: holds object_bytes 100000000
+(module
+  (import "wrun" "put" (func $put (param i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (func (export "_start") (local $handle i32) (local $n i32)
+    (loop $more
+      (local.set $handle (call $put (i32.const 0) (i32.const 1024) (i32.const 0) (i32.const 0)))
+      ;; The status without its sign: 8, since room would never come.
+      (if (i32.lt_s (local.get $handle) (i32.const 0))
+        (then (call $proc_exit (i32.sub (i32.const 0) (local.get $handle)))))
+      (local.set $n (i32.add (local.get $n) (i32.const 1)))
+      (br_if $more (i32.lt_u (local.get $n) (i32.const 300000))))))

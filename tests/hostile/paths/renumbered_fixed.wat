@@ -1,0 +1,15 @@
+;; Moves the directory that was granted for reading to the number of the one for writing, and makes a file there.
+;; tenant: files
+;; must: exits 63
+;; without read-only: spoils
+(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "fd_renumber" (func $fd_renumber (param i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) "made")
+  (func (export "_start")
+    (if (call $fd_renumber (i32.const 4) (i32.const 3)) (then (unreachable)))
+    (call $proc_exit (call $path_open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 4)
+      (i32.const 1) (i64.const 0x40) (i64.const 0) (i32.const 0) (i32.const 32)))))

@@ -1,0 +1,15 @@
+;; Opens what a link leads to by its name with a slash at the end, which follows the link although none is to be
+;; followed.
+;; tenant: files
+;; must: exits 63
+;; without none: natively absolute/secret
+(module
+  (import "wasi_snapshot_preview1" "path_open"
+    (func $path_open (param i32 i32 i32 i32 i32 i64 i64 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  (data (i32.const 64) "absolute/")
+  (func (export "_start")
+    ;; The answer is its exit code: 0 if the file is open, 63 for EPERM.
+    (call $proc_exit (call $path_open (i32.const 3) (i32.const 0) (i32.const 64) (i32.const 9)
+      (i32.const 2) (i64.const 0x4000) (i64.const 0) (i32.const 0) (i32.const 32)))))

@@ -254,13 +254,9 @@ impl Daemon {
         live: &Arc<LiveJob>,
     ) -> Finish {
         let inner = &self.0;
-        let module = inner.modules.load(
-            &inner.runtime,
-            &inner.ledger,
-            tenant,
-            record.module,
-            &record.module_name,
-        );
+        let module = inner
+            .modules
+            .load(&inner.ledger, tenant, record.module, &record.module_name);
         let module = match module.await {
             Ok(module) => module,
             Err(error) => return failed(error.to_string()),

@@ -244,10 +244,7 @@ impl Daemon {
             return Err(DaemonError::Stopping);
         }
         let inner = &self.0;
-        let module = inner
-            .modules
-            .compile(&inner.runtime, tenant, name, bytes.clone());
-        module.await?;
+        inner.modules.compile(tenant, name, bytes.clone()).await?;
         let (ledger, owner, name) = (inner.ledger.clone(), tenant.name.clone(), name.to_owned());
         let put = move || ledger.put_module(&owner, &name, &bytes);
         let put = tokio::task::spawn_blocking(put).await;

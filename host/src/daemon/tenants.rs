@@ -1,18 +1,27 @@
 //! The tenants as they are while the server runs: their part of the node, what their jobs are given, their rate of
 //! requests.
 
-use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use governor::{
     DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock as _, clock::DefaultClock,
 };
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::DaemonError;
 use crate::{
     config::{Seconds, Size, TenantConfig},
     ledger::{TenantLimits, TenantName, TenantRecord},
-    node::{self, TenantOptions},
+    node::{self, Compiler, TenantOptions},
     tenant::{Limits, Resource},
     types::DirGrant,
 };
@@ -24,6 +33,8 @@ const COMPILATIONS: usize = 2;
 
 /// Modules that a tenant may be sending at once, each of which is held in memory until it is whole.
 const UPLOADS: usize = 4;
+/// Modules that a tenant may be sending or wait to send.
+const SENDING: usize = 64;
 
 /// What a tenant's jobs are given beside what they bring.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -42,8 +53,9 @@ pub struct TenantSlot {
     /// Its part of the node.
     pub node: node::Tenant,
     state: RwLock<State>,
-    compilations: Mutex<(usize, Arc<Semaphore>)>,
     uploads: Arc<Semaphore>,
+    /// Modules that are sent, or wait to be.
+    sending: AtomicUsize,
     requests: RwLock<Option<DefaultDirectRateLimiter>>,
 }
 
@@ -65,8 +77,8 @@ impl TenantSlot {
         let slot = Self {
             name: record.name.clone(),
             node,
-            compilations: Mutex::new(compilations(&record.limits)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            sending: AtomicUsize::new(0),
             requests: RwLock::new(requests(&record.limits)),
             state: RwLock::new(State {
                 record,
@@ -80,12 +92,6 @@ impl TenantSlot {
     /// What it is from now on. Jobs that run keep what they were given.
     pub(super) fn set(&self, record: TenantRecord, grants: Grants, from_config: bool) {
         self.node.set(&options(&record));
-        let mut compiling = self.compilations.lock();
-        let new = compilations(&record.limits);
-        if compiling.0 != new.0 {
-            *compiling = new;
-        }
-        drop(compiling);
         let mut state = self.state.write();
         if state.record.limits.requests_per_second != record.limits.requests_per_second {
             *self.requests.write() = requests(&record.limits);
@@ -128,26 +134,52 @@ impl TenantSlot {
         }
     }
 
-    /// The right to send a module, which only so many have at once; waits for it.
+    /// The right to send a module, which only so many have at once; waits for it, if not too many do.
+    ///
+    /// # Errors
+    /// [`DaemonError::OverLimit`].
     ///
     /// # Panics
     /// Never: nobody closes the semaphore.
-    pub async fn upload(&self) -> OwnedSemaphorePermit {
+    pub async fn upload(self: &Arc<Self>) -> Result<Upload, DaemonError> {
+        let place = Sending(self.clone());
+        if self.sending.fetch_add(1, Ordering::SeqCst) >= SENDING {
+            return Err(DaemonError::OverLimit(format!(
+                "tenant `{}` sends {SENDING} modules already, which is the limit: wait for one to be answered",
+                self.name
+            )));
+        }
         let right = self.uploads.clone().acquire_owned().await;
-        right.expect("nobody closes it")
+        let right = right.expect("nobody closes it");
+        Ok(Upload {
+            _right: right,
+            _place: place,
+        })
     }
 
-    /// The right to compile, which only so many have at once.
-    pub(super) fn compilations(&self) -> Arc<Semaphore> {
-        self.compilations.lock().1.clone()
+    /// The right to compile a module, as soon as it is the tenant's turn.
+    pub(super) async fn compiler(&self) -> Compiler {
+        let limit = self.state.read().record.limits.concurrent_compilations;
+        let most = limit.map_or(COMPILATIONS, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        self.node.compiler(most).await
     }
 }
 
-fn compilations(limits: &TenantLimits) -> (usize, Arc<Semaphore>) {
-    let limit = limits.concurrent_compilations;
-    let most = limit.map_or(COMPILATIONS, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    let most = most.clamp(1, 1_000);
-    (most, Arc::new(Semaphore::new(most)))
+/// The right to send a module.
+#[derive(Debug)]
+pub struct Upload {
+    _right: OwnedSemaphorePermit,
+    _place: Sending,
+}
+
+/// Counted among those that send a module.
+#[derive(Debug)]
+struct Sending(Arc<TenantSlot>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.sending.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A second's worth may come at once.

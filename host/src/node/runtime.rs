@@ -15,6 +15,7 @@ use wrun_abi::format;
 use super::{
     call::{Call, Common, Kind, Outputs, Settings},
     client::Job,
+    compilers::Compilers,
     faults::Faults,
     run::{self, QueuedCall},
     services::CallServices,
@@ -25,7 +26,7 @@ use super::{
 use crate::{
     job::JobOptions,
     sandbox::{
-        self, CacheDir, EngineError, EngineInfo, LoadError, LoadProblem, Sandboxes,
+        self, CacheDir, EffortLimits, EngineError, EngineInfo, LoadError, Sandboxes,
         SandboxesOptions,
     },
     scheduler::{Scheduler, SchedulerOptions},
@@ -80,6 +81,9 @@ pub struct RuntimeOptions {
     pub max_queued_bytes: u64,
     /// Where compiled code is kept. Default: the user's cache directory.
     pub cache: CacheDir,
+    /// Modules come from people who need not be trusted: what compiling one takes has limits, and each is compiled by one
+    /// thread, so that what it takes is one tenant's share. Default: no.
+    pub untrusted_modules: bool,
     /// An actor that got no call for so long gives up its instance, and goes on from the same state with the next call
     /// (it takes up to twice as long until it is noticed). `None`: never. Default: one second.
     pub hibernate_after: Option<Duration>,
@@ -103,6 +107,7 @@ impl Default for RuntimeOptions {
             max_queued_calls: 1_000_000,
             max_queued_bytes: 256 << 20,
             cache: CacheDir::User,
+            untrusted_modules: false,
             hibernate_after: Some(Duration::from_secs(1)),
             faults: Faults::default(),
         }
@@ -177,6 +182,13 @@ impl Module {
     #[must_use]
     pub fn hash(&self) -> String {
         self.inner.hash().to_string()
+    }
+
+    pub(super) fn new(name: &str, inner: sandbox::Module<CallServices>) -> Self {
+        Self {
+            name: name.into(),
+            inner,
+        }
     }
 
     pub(super) fn parts(&self) -> (sandbox::Module<CallServices>, Arc<str>) {
@@ -257,12 +269,7 @@ impl Runtime {
                 return Err(error.into());
             }
         };
-        let sandboxes = Sandboxes::new(SandboxesOptions {
-            pool_size: options.pool_size,
-            max_sandboxes: options.max_sandboxes,
-            cache: options.cache.clone(),
-            ..SandboxesOptions::default()
-        })?;
+        let sandboxes = Sandboxes::new(engines(&options))?;
         let handle = TickerHandle::new();
         let ticker = {
             let sandboxes = sandboxes.clone();
@@ -287,6 +294,7 @@ impl Runtime {
             ),
             account,
             files,
+            compilers: Compilers::new(workers.get(), tokio.handle().clone()),
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
             hibernate_after: options.hibernate_after,
@@ -307,24 +315,8 @@ impl Runtime {
     /// # Errors
     /// [`LoadError`] says what is wrong with it, where, and what to do.
     pub async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Module, LoadError> {
-        let (sandboxes, name) = (self.node.sandboxes.clone(), Arc::<str>::from(name));
-        let compile = move || {
-            sandboxes
-                .compile(&name, &bytes)
-                .map(|inner| Module { name, inner })
-        };
-        self.node
-            .tokio
-            .spawn_blocking(compile)
-            .await
-            .unwrap_or_else(|end| {
-                let what = if end.is_panic() {
-                    "the compiler panicked, which is a bug: please report it with the module"
-                } else {
-                    "the runtime was shut down meanwhile"
-                };
-                Err(LoadProblem::Compile(what.to_owned()).into())
-            })
+        let compiler = self.own().compiler(usize::MAX).await;
+        compiler.load(name, bytes).await.0
     }
 
     /// Runs a module's `main`, or a command's `_start`, as the driver of a new job, which ends with it.
@@ -488,6 +480,18 @@ impl Drop for Runtime {
             // Not `drop`, which blocks and may not be called on an async thread.
             tokio.shutdown_background();
         }
+    }
+}
+
+fn engines(options: &RuntimeOptions) -> SandboxesOptions {
+    let untrusted = options.untrusted_modules;
+    SandboxesOptions {
+        pool_size: options.pool_size,
+        max_sandboxes: options.max_sandboxes,
+        cache: options.cache.clone(),
+        effort: untrusted.then_some(EffortLimits::STRANGERS),
+        parallel: !untrusted,
+        ..SandboxesOptions::default()
     }
 }
 

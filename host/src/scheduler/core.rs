@@ -22,7 +22,7 @@ use rustc_hash::FxHashMap;
 
 use super::fiber::Fiber;
 use super::seat;
-use super::share::{Floor, Share};
+use super::share::{Floor, Share, Standing};
 use super::sleep::Sleep;
 use super::slots::Slots;
 use super::stall::Active;
@@ -35,6 +35,8 @@ pub(super) struct Core {
     pub(super) live: Live,
     /// The least share among tenants.
     pub(super) floor: Floor,
+    /// Whose fiber each worker polls, or polled last before it looks again.
+    polled: Vec<CachePadded<Mutex<Option<Arc<TenantCore>>>>>,
     stopping: AtomicBool,
     /// Workers that are not asleep; the lock orders the calls of `on_busy`.
     awake: Mutex<usize>,
@@ -59,6 +61,7 @@ impl Core {
             roster: Roster::default(),
             live: Live::new(workers),
             floor: Floor::default(),
+            polled: (0..workers).map(|_| CachePadded::default()).collect(),
             stopping: AtomicBool::new(false),
             awake: Mutex::new(0),
             on_busy,
@@ -78,6 +81,18 @@ impl Core {
 
     pub(super) fn awake(&self) -> usize {
         *self.awake.lock()
+    }
+
+    /// A worker turns to another tenant, or to none.
+    pub(super) fn set_polled(&self, worker: usize, tenant: Option<Arc<TenantCore>>) {
+        let before = std::mem::replace(&mut *self.polled[worker].lock(), tenant);
+        drop(before);
+    }
+
+    pub(super) fn polled(&self) -> impl Iterator<Item = Arc<TenantCore>> {
+        self.polled
+            .iter()
+            .filter_map(|tenant| tenant.lock().clone())
     }
 
     /// A worker starts or was woken.
@@ -225,6 +240,16 @@ impl TenantCore {
         Duration::from_nanos(self.cpu_nanos.load(Ordering::Relaxed))
     }
 
+    pub(super) fn charge(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.share.charge(time, self.weight());
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        Standing(self.share.standing(&self.core.floor))
+    }
+
     fn weight(&self) -> NonZeroU32 {
         NonZeroU32::new(self.weight.load(Ordering::Relaxed)).unwrap_or(NonZeroU32::MIN)
     }
@@ -352,8 +377,7 @@ impl JobCore {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
         self.share.charge(time, NonZeroU32::MIN);
-        self.tenant.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
-        self.tenant.share.charge(time, self.tenant.weight());
+        self.tenant.charge(time);
     }
 
     pub(super) fn cpu(&self) -> Duration {

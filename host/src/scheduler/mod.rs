@@ -40,6 +40,7 @@ use std::thread::JoinHandle;
 
 pub use fiber::FiberFuture;
 pub use job::{Job, JobClosed, JobStats, PushError, Tenant};
+pub use share::Standing;
 pub use stall::Stalled;
 pub use turn::{Turn, Wait};
 

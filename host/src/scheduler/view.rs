@@ -217,7 +217,7 @@ fn take_yielded<T>(job: &JobBody<T>) -> Option<Work<T>> {
     job.core.take_yielded().map(Work::Fiber)
 }
 
-fn has_runnable<T>(job: &JobBody<T>, core: &Core) -> bool {
+pub(super) fn has_runnable<T>(job: &JobBody<T>, core: &Core) -> bool {
     job.core.has_fibers_queued()
         || job.items.has_free()
         || job.items.has_startable_odd()

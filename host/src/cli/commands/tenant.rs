@@ -150,12 +150,18 @@ fn table(tenants: &[TenantView]) -> String {
             ("object bytes", used.object_bytes, limits.object_bytes),
             ("queued bytes", used.queued_bytes, limits.queued_bytes),
             ("module bytes", used.module_bytes, limits.module_bytes),
+            ("log bytes", used.log_bytes, None),
         ];
         let counts = [
             ("jobs", used.jobs, limits.jobs),
             ("queued tasks", used.queued_tasks, limits.queued_tasks),
             ("actors", used.actors, limits.actors),
             ("handles", used.handles, limits.handles),
+            (
+                "compilations",
+                used.concurrent_compilations,
+                limits.concurrent_compilations,
+            ),
         ];
         let of =
             |limit: Option<String>| limit.map_or(String::new(), |limit| format!(" of {limit}"));

@@ -13,6 +13,9 @@ mod logs;
 mod modules;
 mod tenants;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,

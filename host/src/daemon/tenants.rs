@@ -35,6 +35,8 @@ const COMPILATIONS: usize = 2;
 const UPLOADS: usize = 4;
 /// Modules that a tenant may be sending or wait to send.
 const SENDING: usize = 64;
+/// KiB of bodies of a tenant's requests, modules aside, that are in memory at once; more wait to be read.
+const BODIES_KIB: usize = 32 << 10;
 
 /// What a tenant's jobs are given beside what they bring.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -54,6 +56,8 @@ pub struct TenantSlot {
     pub node: node::Tenant,
     state: RwLock<State>,
     uploads: Arc<Semaphore>,
+    /// KiB of requests' bodies that may be here at once.
+    bodies: Arc<Semaphore>,
     /// Modules that are sent, or wait to be.
     sending: AtomicUsize,
     requests: RwLock<Option<DefaultDirectRateLimiter>>,
@@ -78,6 +82,7 @@ impl TenantSlot {
             name: record.name.clone(),
             node,
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB)),
             sending: AtomicUsize::new(0),
             requests: RwLock::new(requests(&record.limits)),
             state: RwLock::new(State {
@@ -155,6 +160,15 @@ impl TenantSlot {
             _right: right,
             _place: place,
         })
+    }
+
+    /// The right to send so many KiB in a request; waits while others of the tenant have too much.
+    ///
+    /// # Panics
+    /// Never: nobody closes the semaphore.
+    pub async fn body(&self, kib: u32) -> OwnedSemaphorePermit {
+        let right = self.bodies.clone().acquire_many_owned(kib).await;
+        right.expect("nobody closes it")
     }
 
     /// The right to compile a module, as soon as it is the tenant's turn.

@@ -16,7 +16,7 @@ use super::{
     call::{Call, Common, Kind, Outputs, Settings},
     client::Job,
     compilers::Compilers,
-    faults::Faults,
+    faults::{Fault, Faults},
     run::{self, QueuedCall},
     services::CallServices,
     state::{Living, NodeState},
@@ -391,6 +391,12 @@ impl Runtime {
             .held()
             .map(|(resource, n)| (resource.name(), n))
             .collect()
+    }
+
+    /// Panics if a fault is planned for what supervises a job from outside, in this attempt.
+    pub(crate) fn strike_supervisor(&self, attempt: u32) {
+        let fault = self.node.faults.strike("supervisor", attempt);
+        assert!(fault != Some(Fault::HostBug), "a fault made on purpose");
     }
 
     /// Stops the node and waits for its threads.

@@ -1,7 +1,7 @@
 //! What the scheduler, its tenants and its jobs have apart from queued items.
 //!
-//! One [`Core`] per scheduler (slots, sleeping workers, the list of jobs with work, live fibers),
-//! one [`TenantCore`] per tenant and one [`JobCore`] per job, each pointing up. Fibers and turns
+//! One [`Core`] per scheduler (sleeping workers, the list of jobs with work, live fibers),
+//! one [`TenantCore`] per tenant (with its slots) and one [`JobCore`] per job, each pointing up. Fibers and turns
 //! hold a `JobCore`, so none of this depends on the type of the items. Invariants: a job with
 //! anything queued is listed in [`Roster`]; `members` is never too low, so a job that is closed
 //! and has none will never have work again.
@@ -29,7 +29,8 @@ use super::stall::Active;
 use super::{JobId, OnBusy, OnPanic};
 
 pub(super) struct Core {
-    pub(super) slots: CachePadded<Slots>,
+    /// How many slots each tenant has.
+    pub(super) slots: u32,
     pub(super) sleep: CachePadded<Sleep>,
     pub(super) roster: Roster,
     pub(super) live: Live,
@@ -56,7 +57,7 @@ impl fmt::Debug for Core {
 impl Core {
     pub(super) fn new(workers: usize, slots: u32, on_busy: OnBusy, on_panic: OnPanic) -> Self {
         Self {
-            slots: CachePadded::new(Slots::new(slots)),
+            slots,
             sleep: CachePadded::new(Sleep::new(workers)),
             roster: Roster::default(),
             live: Live::new(workers),
@@ -117,13 +118,8 @@ impl Core {
         (self.on_panic)(job, message);
     }
 
-    /// Gives slots back. A worker looks for startable items after each poll, so only others have
+    /// A tenant's slots were given back. A worker looks for startable items after each poll, so only others have
     /// to wake one.
-    pub(super) fn give_slots(self: &Arc<Self>, slots: u32) {
-        self.slots.give(slots);
-        self.slots_freed();
-    }
-
     pub(super) fn slots_freed(self: &Arc<Self>) {
         if seat::here(self).is_none() {
             self.sleep.notify();
@@ -213,6 +209,7 @@ impl Live {
 pub(super) struct TenantCore {
     pub(super) core: Arc<Core>,
     pub(super) active: Arc<CachePadded<Active>>,
+    pub(super) slots: CachePadded<Slots>,
     pub(super) share: Share,
     /// The least share among the tenant's jobs.
     pub(super) floor: Floor,
@@ -223,6 +220,7 @@ pub(super) struct TenantCore {
 impl TenantCore {
     pub(super) fn new(core: Arc<Core>, weight: NonZeroU32) -> Self {
         Self {
+            slots: CachePadded::new(Slots::new(core.slots)),
             core,
             active: Arc::default(),
             share: Share::default(),
@@ -230,6 +228,11 @@ impl TenantCore {
             weight: AtomicU32::new(weight.get()),
             cpu_nanos: AtomicU64::new(0),
         }
+    }
+
+    pub(super) fn give_slots(&self, slots: u32) {
+        self.slots.give(slots);
+        self.core.slots_freed();
     }
 
     pub(super) fn set_weight(&self, weight: NonZeroU32) {

@@ -126,7 +126,7 @@ impl<T: Execute> Tenant<T> {
         let core = &self.core.core;
         let (_, ids) = core.roster.read();
         let jobs = self.directory.find(&ids).into_iter();
-        let runnable = jobs.filter(|job| view::has_runnable(job, core));
+        let runnable = jobs.filter(|job| view::has_runnable(job));
         let tenants = runnable.map(|job| Arc::clone(&job.core.tenant));
         tenants
             .chain(core.polled())
@@ -206,7 +206,7 @@ impl<T: Execute> Job<T> {
             return items.into_iter().filter_map(refused).collect();
         }
         let (job, number) = (self.core(), items.len());
-        if job.core().is_stopping() || job.core().slots.total() < SLOT {
+        if job.core().is_stopping() || job.core().slots < SLOT {
             return items;
         }
         job.add_members(number);
@@ -222,7 +222,7 @@ impl<T: Execute> Job<T> {
         let job = self.core();
         let core = job.core();
         let slots = item.slots();
-        if slots > core.slots.total() {
+        if slots > core.slots {
             return Err(PushError::TooManySlots(item));
         }
         if core.is_stopping() {
@@ -244,7 +244,7 @@ impl<T: Execute> Job<T> {
         job.announce_listed();
         // A worker that frees slots looks for items afterwards, so without free slots there is
         // nobody to wake.
-        if core.sleep.wants_wake() && (slots != SLOT || core.slots.can_start(SLOT)) {
+        if core.sleep.wants_wake() && (slots != SLOT || job.tenant.slots.can_start(SLOT)) {
             core.sleep.notify();
         }
     }
@@ -317,7 +317,7 @@ impl<T: Execute> JobOwner<T> {
         let job = &self.body.core;
         job.close();
         let core = job.core();
-        let items = self.body.items.close(&core.slots);
+        let items = self.body.items.close(&job.tenant.slots);
         // A claim may have gone with the items.
         core.slots_freed();
         fence(Ordering::SeqCst);

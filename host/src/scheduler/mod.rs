@@ -6,7 +6,7 @@
 //! least CPU time per weight, then its job that has had the least, then woken fibers before new
 //! items. The rules, with the proofs, are in `README.md`.
 //!
-//! Invariants: slots held never exceed the total; an item starts at most once; a fiber is polled
+//! Invariants: slots that a tenant holds never exceed the total; an item starts at most once; a fiber is polled
 //! by one worker at a time; no wake-up is lost; a panic in a fiber ends that fiber only.
 //!
 //! It does not cancel (a fiber's future listens for that itself), does not interrupt a poll, owns
@@ -116,7 +116,7 @@ impl SchedulerOptions {
         self
     }
 
-    /// The number of slots, in units of 1/10,000.
+    /// The number of slots that each tenant has, in units of 1/10,000.
     #[must_use]
     pub fn slots(mut self, slots: u32) -> Self {
         self.slots = slots;
@@ -181,10 +181,10 @@ impl<T: Execute> Scheduler<T> {
         Tenant::new(Arc::clone(&self.core), Arc::clone(&self.directory), weight)
     }
 
-    /// The number of slots, in units of 1/10,000; an item that asks for more is refused.
+    /// The number of slots of a tenant, in units of 1/10,000; an item that asks for more is refused.
     #[must_use]
     pub fn slots(&self) -> u32 {
-        self.core.slots.total()
+        self.core.slots
     }
 
     /// The number of worker threads.
@@ -227,7 +227,7 @@ impl<T> Scheduler<T> {
         for job in self.directory.all() {
             job.core.close();
             job.core.clear_queues();
-            let items = job.items.close(&self.core.slots);
+            let items = job.items.close(&job.core.tenant.slots);
             if job.core.remove_members(items.len()) {
                 self.directory.forget(&job.core);
             }

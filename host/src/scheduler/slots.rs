@@ -50,7 +50,6 @@ impl Waiter {
 
 #[derive(Debug)]
 pub(super) struct Slots {
-    total: u32,
     state: AtomicU64,
     queue: Mutex<Queue>,
     indices: Mutex<Indices>,
@@ -67,15 +66,10 @@ struct Queue {
 impl Slots {
     pub(super) fn new(total: u32) -> Self {
         Self {
-            total,
             state: AtomicU64::new(u64::from(total)),
             queue: Mutex::new(Queue::default()),
             indices: Mutex::new(Indices::default()),
         }
-    }
-
-    pub(super) fn total(&self) -> u32 {
-        self.total
     }
 
     /// Takes slots for a fiber that held some before; else it has to [`Slots::enlist`].

@@ -13,7 +13,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
-use super::core::Core;
+use super::core::{Core, TenantCore};
 use super::fiber::Fiber;
 use super::seat;
 use super::slots::{Kind, Waiter};
@@ -78,11 +78,11 @@ impl Turn {
     /// Gives back all slots that it holds, and the index with them.
     pub fn release(&mut self) {
         if let Some(index) = self.index.take() {
-            self.core().slots.give_index(index);
+            self.tenant().slots.give_index(index);
         }
         let held = std::mem::take(&mut self.held);
         if held != 0 {
-            self.core().give_slots(held);
+            self.tenant().give_slots(held);
         }
     }
 
@@ -97,8 +97,8 @@ impl Turn {
             return;
         }
         self.release();
-        let slots = slots.min(self.core().slots.total());
-        SlotWait::new(Arc::clone(self.core()), slots).await;
+        let slots = slots.min(self.core().slots);
+        SlotWait::new(Arc::clone(self.tenant()), slots).await;
         self.held = slots;
     }
 
@@ -108,14 +108,14 @@ impl Turn {
         self.held
     }
 
-    /// A number that no other holder of slots has, the lowest that is free; `None` while it holds
+    /// A number that no other holder of the tenant's slots has, the lowest that is free; `None` while it holds
     /// none. With whole slots only, it is less than the number of slots.
     pub fn slot_index(&mut self) -> Option<usize> {
         if self.held == 0 {
             return None;
         }
         if self.index.is_none() {
-            self.index = Some(self.core().slots.take_index());
+            self.index = Some(self.tenant().slots.take_index());
         }
         self.index
     }
@@ -140,6 +140,10 @@ impl Turn {
 
     fn core(&self) -> &Arc<Core> {
         self.fiber.job().core()
+    }
+
+    fn tenant(&self) -> &Arc<TenantCore> {
+        &self.fiber.job().tenant
     }
 
     async fn wait<F: Future>(&self, wait: Wait, future: Pin<&mut F>) -> F::Output {
@@ -176,15 +180,15 @@ impl Drop for WaitMark<'_> {
 
 /// Takes slots from the pool.
 struct SlotWait {
-    core: Arc<Core>,
+    tenant: Arc<TenantCore>,
     slots: u32,
     waiter: Option<Arc<Waiter>>,
 }
 
 impl SlotWait {
-    fn new(core: Arc<Core>, slots: u32) -> Self {
+    fn new(tenant: Arc<TenantCore>, slots: u32) -> Self {
         Self {
-            core,
+            tenant,
             slots,
             waiter: None,
         }
@@ -195,7 +199,7 @@ impl Future for SlotWait {
     type Output = ();
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
-        let pool = &self.core.slots;
+        let pool = &self.tenant.slots;
         if let Some(waiter) = &self.waiter {
             if !pool.poll(waiter, context.waker()) {
                 return Poll::Pending;
@@ -218,8 +222,8 @@ impl Future for SlotWait {
 impl Drop for SlotWait {
     fn drop(&mut self) {
         if let Some(waiter) = self.waiter.take() {
-            self.core.slots.cancel(&waiter);
-            self.core.slots_freed();
+            self.tenant.slots.cancel(&waiter);
+            self.tenant.core.slots_freed();
         }
     }
 }

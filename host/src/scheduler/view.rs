@@ -73,7 +73,7 @@ impl<T: Execute> View<T> {
     pub(super) fn has_work(&mut self) -> bool {
         fence(Ordering::SeqCst);
         self.refresh();
-        self.jobs.iter().any(|job| has_runnable(job, &self.core))
+        self.jobs.iter().any(|job| has_runnable(job))
     }
 
     /// The current job used so much of its quantum.
@@ -121,7 +121,7 @@ impl<T: Execute> View<T> {
         self.order.clear();
         let is_long = self.jobs.len() > LONG;
         for (place, job) in self.jobs.iter().enumerate() {
-            if has_runnable(job, &self.core) {
+            if has_runnable(job) {
                 let tenant = &job.core.tenant;
                 let tenant_standing = tenant.share.standing(&self.core.floor);
                 let job_standing = job.core.share.standing(&tenant.floor);
@@ -171,7 +171,9 @@ impl<T: Execute> View<T> {
         }
         let odd = || {
             let waker = || Waker::from(Arc::clone(&job.core));
-            job.items.take_odd(&self.core.slots, waker).map(started)
+            job.items
+                .take_odd(&job.core.tenant.slots, waker)
+                .map(started)
         };
         let whole = || self.take_whole(job, worker).map(started);
         // Either kind may be an endless stream, so neither always comes first.
@@ -183,13 +185,13 @@ impl<T: Execute> View<T> {
     }
 
     fn take_whole(&self, job: &JobBody<T>, worker: usize) -> Option<T> {
-        if !job.items.has_whole() || !self.core.slots.try_start(SLOT) {
+        if !job.items.has_whole() || !job.core.tenant.slots.try_start(SLOT) {
             return None;
         }
         let item = job.items.take_whole(worker);
         if item.is_none() {
             // This worker is about to look for something else, so it need not be woken.
-            self.core.slots.give(SLOT);
+            job.core.tenant.slots.give(SLOT);
         }
         item
     }
@@ -217,9 +219,9 @@ fn take_yielded<T>(job: &JobBody<T>) -> Option<Work<T>> {
     job.core.take_yielded().map(Work::Fiber)
 }
 
-pub(super) fn has_runnable<T>(job: &JobBody<T>, core: &Core) -> bool {
+pub(super) fn has_runnable<T>(job: &JobBody<T>) -> bool {
     job.core.has_fibers_queued()
         || job.items.has_free()
         || job.items.has_startable_odd()
-        || (job.items.has_whole() && core.slots.can_start(SLOT))
+        || (job.items.has_whole() && job.core.tenant.slots.can_start(SLOT))
 }

@@ -338,3 +338,25 @@ async fn who_is_ahead_of_its_share_compiles_later() {
     drop((loops, job));
     eventually_nothing_is_held(&runtime).await;
 }
+
+/// Tasks that never end hold their tenant's slots, not another's.
+#[tokio::test]
+async fn endless_tasks_keep_out_nobody_else() {
+    let runtime = runtime(2.0);
+    let module = load(&runtime, &with_spin()).await;
+    let tenant = |name| runtime.tenant(name, &TenantOptions::default());
+    let (endless, other) = (tenant("endless"), tenant("other"));
+    let loops = endless
+        .open(&module, JobOptions::default())
+        .expect("opened");
+    for _ in 0..4 {
+        loops.call("spin", ()).await.expect("called");
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let job = other.open(&module, JobOptions::default()).expect("opened");
+    let sum = job.call("next", (4,)).await.expect("called");
+    let sum = tokio::time::timeout(Duration::from_secs(20), sum.get::<u8>()).await;
+    assert_eq!(sum.expect("it runs").expect("a sum"), 5);
+    loops.close().await;
+    job.close().await;
+}

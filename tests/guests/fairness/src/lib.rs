@@ -88,3 +88,13 @@ fn churns(tasks: usize) -> Result<()> {
     let refs: Vec<_> = (0..tasks).map(|_| churn::remote()).collect();
     wrun::get(&refs).map(drop)
 }
+
+/// Makes so many actors and keeps them.
+#[wrun::task]
+fn keep(actors: usize) -> Result<()> {
+    let made: Vec<_> = (0..actors).map(|_| Idle::remote()).collect();
+    for actor in &made {
+        actor.nothing().get()?;
+    }
+    Ok(())
+}

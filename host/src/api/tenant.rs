@@ -79,6 +79,8 @@ pub struct TenantUse {
     pub log_bytes: u64,
     /// Bytes of its modules.
     pub module_bytes: u64,
+    /// Modules being compiled.
+    pub concurrent_compilations: u64,
     /// Jobs that have not ended.
     pub jobs: u64,
     /// Seconds of processor time since the server started.

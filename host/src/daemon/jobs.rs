@@ -1,6 +1,7 @@
 //! A job from its submission to its recorded end.
 
 use std::{
+    any::Any,
     collections::hash_map::Entry,
     sync::{Arc, OnceLock, atomic::Ordering},
     time::{Duration, Instant},
@@ -196,12 +197,42 @@ impl Daemon {
             Entry::Vacant(place) => place.insert(live.clone()),
         };
         let daemon = self.clone();
+        let (supervisor, supervised) = (self.clone(), live.clone());
+        let supervised = self.0.event_loop.spawn(async move {
+            let id = supervised.id;
+            supervisor.supervise(&tenant, id, &supervised).await;
+        });
         self.0.event_loop.spawn(async move {
-            daemon.supervise(&tenant, record.id, &live).await;
+            if let Err(end) = supervised.await
+                && end.is_panic()
+            {
+                daemon.end_unsupervised(&live, end.into_panic()).await;
+            }
             daemon.0.live.lock().remove(&live.id);
             live.logs.end();
             live.ended.send_replace(true);
         });
+    }
+
+    /// The supervisor of a job panicked, which is a bug: what runs is stopped, and the job ends with that as its reason.
+    async fn end_unsupervised(&self, live: &Arc<LiveJob>, panic: Box<dyn Any + Send>) {
+        let said = panic.downcast_ref::<String>().map(String::as_str);
+        let said = said.or_else(|| panic.downcast_ref::<&str>().copied());
+        let said = said.unwrap_or("a panic without a message").to_owned();
+        drop(panic);
+        let why = format!(
+            "an internal error of the server ended the job, which is a bug: please report it ({said})"
+        );
+        live.stop(&why);
+        if self.0.abandoning.load(Ordering::SeqCst) {
+            return;
+        }
+        let mut finish = failed(why);
+        if let Some((_, cpu, wall)) = live.used() {
+            (finish.spent_cpu_ms, finish.spent_wall_ms) = (cpu, wall);
+        }
+        finish.logs = live.logs.logs();
+        record_end(&self.0.ledger, live.id, finish).await;
     }
 
     async fn supervise(&self, tenant: &Arc<TenantSlot>, id: JobId, live: &Arc<LiveJob>) {
@@ -254,13 +285,10 @@ impl Daemon {
         live: &Arc<LiveJob>,
     ) -> Finish {
         let inner = &self.0;
-        let module = inner.modules.load(
-            &inner.runtime,
-            &inner.ledger,
-            tenant,
-            record.module,
-            &record.module_name,
-        );
+        inner.runtime.strike_supervisor(record.attempt);
+        let module = inner
+            .modules
+            .load(&inner.ledger, tenant, record.module, &record.module_name);
         let module = match module.await {
             Ok(module) => module,
             Err(error) => return failed(error.to_string()),

@@ -13,6 +13,9 @@ mod logs;
 mod modules;
 mod tenants;
 
+#[cfg(test)]
+mod tests;
+
 use std::{
     collections::{BTreeMap, HashMap},
     fmt,
@@ -245,10 +248,7 @@ impl Daemon {
         }
         let inner = &self.0;
         self.has_room_for_module(tenant, &bytes).await?;
-        let module = inner
-            .modules
-            .compile(&inner.runtime, tenant, name, bytes.clone());
-        module.await?;
+        inner.modules.compile(tenant, name, bytes.clone()).await?;
         let (ledger, owner, name) = (inner.ledger.clone(), tenant.name.clone(), name.to_owned());
         let put = move || ledger.put_module(&owner, &name, &bytes);
         let put = tokio::task::spawn_blocking(put).await;

@@ -1,14 +1,13 @@
 //! Compiled modules: by their hash, as many as fit, for whoever has the module.
 
-use std::{collections::HashMap, sync::Arc};
+use std::{collections::HashMap, sync::Arc, time::Duration};
 
 use parking_lot::Mutex;
 
 use super::{DaemonError, tenants::TenantSlot};
 use crate::{
     ledger::{Ledger, ModuleHash},
-    node::{Module, Runtime},
-    rt::clock,
+    node::{Compiler, Module},
 };
 
 /// Modules are forgotten, the least used first, when those here have more bytes together.
@@ -63,13 +62,16 @@ impl Modules {
         }
     }
 
-    /// Compiles bytes for a tenant, which is charged for the time; nothing to do for a module that is here.
+    /// Compiles bytes for a tenant, which is charged for the time, when it is its turn; nothing to do for a module that is
+    /// here.
     ///
     /// # Errors
     /// What is wrong with the module, or that it took longer to compile than it may.
+    ///
+    /// # Cancel safety
+    /// Dropped, it gives up its place; what has begun goes on to its end.
     pub(super) async fn compile(
         &self,
-        runtime: &Runtime,
         tenant: &Arc<TenantSlot>,
         name: &str,
         bytes: Vec<u8>,
@@ -78,15 +80,27 @@ impl Modules {
         if let Some(module) = self.get(&hash) {
             return Ok(module);
         }
-        let right = tenant.compilations().acquire_owned().await;
-        let _right = right.map_err(|_| DaemonError::Stopping)?;
-        let (start, size) = (clock::now(), bytes.len());
-        let loaded = runtime.load(name, bytes).await;
-        let took = start.elapsed();
-        tenant.node.charge(took);
+        let compiler = tenant.compiler().await;
+        self.compile_now(tenant, compiler, hash, name, bytes).await
+    }
+
+    async fn compile_now(
+        &self,
+        tenant: &Arc<TenantSlot>,
+        compiler: Compiler,
+        hash: ModuleHash,
+        name: &str,
+        bytes: Vec<u8>,
+    ) -> Result<Module, DaemonError> {
+        // Another may have been first while this waited.
+        if let Some(module) = self.get(&hash) {
+            return Ok(module);
+        }
+        let size = bytes.len();
+        let (loaded, took) = compiler.load(name, bytes).await;
         let module = loaded.map_err(|error| DaemonError::BadModule(error.to_string()))?;
         let limit = tenant.record().limits.compile_seconds;
-        if let Some(limit) = limit.filter(|limit| took.as_secs_f64() > *limit as f64) {
+        if let Some(limit) = limit.filter(|limit| took > Duration::from_secs(*limit)) {
             return Err(DaemonError::BadModule(format!(
                 "the module `{name}` took {:.1} s to compile, and tenant `{}` may take {limit} s",
                 took.as_secs_f64(),
@@ -103,7 +117,6 @@ impl Modules {
     /// As [`compile`](Self::compile), and when its file can't be read.
     pub(super) async fn load(
         &self,
-        runtime: &Runtime,
         ledger: &Ledger,
         tenant: &Arc<TenantSlot>,
         hash: ModuleHash,
@@ -112,10 +125,15 @@ impl Modules {
         if let Some(module) = self.get(&hash) {
             return Ok(module.renamed(name));
         }
+        // Only whose turn it is reads its file: a thousand jobs may wait here.
+        let compiler = tenant.compiler().await;
+        if let Some(module) = self.get(&hash) {
+            return Ok(module.renamed(name));
+        }
         let (ledger, owner) = (ledger.clone(), tenant.name.clone());
         let read = tokio::task::spawn_blocking(move || ledger.read_module(&owner, &hash)).await;
         let bytes = read.map_err(|_| DaemonError::Stopping)??;
-        let module = self.compile(runtime, tenant, name, bytes).await?;
-        Ok(module.renamed(name))
+        let module = self.compile_now(tenant, compiler, hash, name, bytes);
+        Ok(module.await?.renamed(name))
     }
 }

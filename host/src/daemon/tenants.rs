@@ -1,18 +1,27 @@
 //! The tenants as they are while the server runs: their part of the node, what their jobs are given, their rate of
 //! requests.
 
-use std::{collections::BTreeMap, num::NonZeroU32, sync::Arc, time::Duration};
+use std::{
+    collections::BTreeMap,
+    num::NonZeroU32,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+    time::Duration,
+};
 
 use governor::{
     DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock as _, clock::DefaultClock,
 };
-use parking_lot::{Mutex, RwLock};
+use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
+use super::DaemonError;
 use crate::{
     config::{Seconds, Size, TenantConfig},
     ledger::{TenantLimits, TenantName, TenantRecord},
-    node::{self, TenantOptions},
+    node::{self, Compiler, TenantOptions},
     tenant::{Limits, Resource},
     types::DirGrant,
 };
@@ -24,6 +33,10 @@ const COMPILATIONS: usize = 2;
 
 /// Modules that a tenant may be sending at once, each of which is held in memory until it is whole.
 const UPLOADS: usize = 4;
+/// Modules that a tenant may be sending or wait to send.
+const SENDING: usize = 64;
+/// KiB of bodies of a tenant's requests, modules aside, that are in memory at once; more wait to be read.
+const BODIES_KIB: usize = 32 << 10;
 
 /// What a tenant's jobs are given beside what they bring.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -44,8 +57,11 @@ pub struct TenantSlot {
     /// What all tenants together may hold.
     host: Limits,
     state: RwLock<State>,
-    compilations: Mutex<(usize, Arc<Semaphore>)>,
     uploads: Arc<Semaphore>,
+    /// KiB of requests' bodies that may be here at once.
+    bodies: Arc<Semaphore>,
+    /// Modules that are sent, or wait to be.
+    sending: AtomicUsize,
     requests: RwLock<Option<DefaultDirectRateLimiter>>,
 }
 
@@ -69,8 +85,9 @@ impl TenantSlot {
             host,
             name: record.name.clone(),
             node,
-            compilations: Mutex::new(compilations(&record.limits)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            bodies: Arc::new(Semaphore::new(BODIES_KIB)),
+            sending: AtomicUsize::new(0),
             requests: RwLock::new(requests(&record.limits)),
             state: RwLock::new(State {
                 record,
@@ -84,12 +101,6 @@ impl TenantSlot {
     /// What it is from now on. Jobs that run keep what they were given.
     pub(super) fn set(&self, record: TenantRecord, grants: Grants, from_config: bool) {
         self.node.set(&options(&record, &self.host));
-        let mut compiling = self.compilations.lock();
-        let new = compilations(&record.limits);
-        if compiling.0 != new.0 {
-            *compiling = new;
-        }
-        drop(compiling);
         let mut state = self.state.write();
         if state.record.limits.requests_per_second != record.limits.requests_per_second {
             *self.requests.write() = requests(&record.limits);
@@ -132,26 +143,61 @@ impl TenantSlot {
         }
     }
 
-    /// The right to send a module, which only so many have at once; waits for it.
+    /// The right to send a module, which only so many have at once; waits for it, if not too many do.
+    ///
+    /// # Errors
+    /// [`DaemonError::OverLimit`].
     ///
     /// # Panics
     /// Never: nobody closes the semaphore.
-    pub async fn upload(&self) -> OwnedSemaphorePermit {
+    pub async fn upload(self: &Arc<Self>) -> Result<Upload, DaemonError> {
+        let place = Sending(self.clone());
+        if self.sending.fetch_add(1, Ordering::SeqCst) >= SENDING {
+            return Err(DaemonError::OverLimit(format!(
+                "tenant `{}` sends {SENDING} modules already, which is the limit: wait for one to be answered",
+                self.name
+            )));
+        }
         let right = self.uploads.clone().acquire_owned().await;
+        let right = right.expect("nobody closes it");
+        Ok(Upload {
+            _right: right,
+            _place: place,
+        })
+    }
+
+    /// The right to send so many KiB in a request; waits while others of the tenant have too much.
+    ///
+    /// # Panics
+    /// Never: nobody closes the semaphore.
+    pub async fn body(&self, kib: u32) -> OwnedSemaphorePermit {
+        let right = self.bodies.clone().acquire_many_owned(kib).await;
         right.expect("nobody closes it")
     }
 
-    /// The right to compile, which only so many have at once.
-    pub(super) fn compilations(&self) -> Arc<Semaphore> {
-        self.compilations.lock().1.clone()
+    /// The right to compile a module, as soon as it is the tenant's turn.
+    pub(super) async fn compiler(&self) -> Compiler {
+        let limit = self.state.read().record.limits.concurrent_compilations;
+        let most = limit.map_or(COMPILATIONS, |n| usize::try_from(n).unwrap_or(usize::MAX));
+        self.node.compiler(most).await
     }
 }
 
-fn compilations(limits: &TenantLimits) -> (usize, Arc<Semaphore>) {
-    let limit = limits.concurrent_compilations;
-    let most = limit.map_or(COMPILATIONS, |n| usize::try_from(n).unwrap_or(usize::MAX));
-    let most = most.clamp(1, 1_000);
-    (most, Arc::new(Semaphore::new(most)))
+/// The right to send a module.
+#[derive(Debug)]
+pub struct Upload {
+    _right: OwnedSemaphorePermit,
+    _place: Sending,
+}
+
+/// Counted among those that send a module.
+#[derive(Debug)]
+struct Sending(Arc<TenantSlot>);
+
+impl Drop for Sending {
+    fn drop(&mut self) {
+        self.0.sending.fetch_sub(1, Ordering::SeqCst);
+    }
 }
 
 /// A second's worth may come at once.

@@ -12,6 +12,7 @@ mod actor;
 mod call;
 mod cancel;
 mod client;
+mod compilers;
 mod faults;
 mod idle;
 mod record;
@@ -26,6 +27,7 @@ mod tenant;
 mod tick;
 
 pub use client::{Actor, Job, Pending};
+pub use compilers::Compiler;
 pub use faults::{Fault, Faults};
 pub use runtime::{Module, NodeInfo, Runtime, RuntimeOptions, SpillTo, StartError, SubmitError};
 pub use state::JobEnd;

@@ -12,7 +12,8 @@ use thiserror::Error;
 
 use super::{
     client::Job,
-    faults::Faults,
+    compilers::Compilers,
+    faults::{Fault, Faults},
     run::QueuedCall,
     services::CallServices,
     state::{Living, NodeState},
@@ -22,7 +23,7 @@ use super::{
 use crate::{
     job::JobOptions,
     sandbox::{
-        self, CacheDir, EngineError, EngineInfo, LoadError, LoadProblem, Sandboxes,
+        self, CacheDir, EffortLimits, EngineError, EngineInfo, LoadError, Sandboxes,
         SandboxesOptions,
     },
     scheduler::{Scheduler, SchedulerOptions},
@@ -77,6 +78,9 @@ pub struct RuntimeOptions {
     pub max_queued_bytes: u64,
     /// Where compiled code is kept. Default: the user's cache directory.
     pub cache: CacheDir,
+    /// Modules come from people who need not be trusted: what compiling one takes has limits, and each is compiled by one
+    /// thread, so that what it takes is one tenant's share. Default: no.
+    pub untrusted_modules: bool,
     /// An actor that got no call for so long gives up its instance, and goes on from the same state with the next call
     /// (it takes up to twice as long until it is noticed). `None`: never. Default: one second.
     pub hibernate_after: Option<Duration>,
@@ -100,6 +104,7 @@ impl Default for RuntimeOptions {
             max_queued_calls: 1_000_000,
             max_queued_bytes: 256 << 20,
             cache: CacheDir::User,
+            untrusted_modules: false,
             hibernate_after: Some(Duration::from_secs(1)),
             faults: Faults::default(),
         }
@@ -176,6 +181,13 @@ impl Module {
         self.inner.hash().to_string()
     }
 
+    pub(super) fn new(name: &str, inner: sandbox::Module<CallServices>) -> Self {
+        Self {
+            name: name.into(),
+            inner,
+        }
+    }
+
     /// Whether it is a plain WASI command.
     #[must_use]
     pub fn is_command(&self) -> bool {
@@ -250,12 +262,7 @@ impl Runtime {
                 return Err(error.into());
             }
         };
-        let sandboxes = Sandboxes::new(SandboxesOptions {
-            pool_size: options.pool_size,
-            max_sandboxes: options.max_sandboxes,
-            cache: options.cache.clone(),
-            ..SandboxesOptions::default()
-        })?;
+        let sandboxes = Sandboxes::new(engines(&options))?;
         let handle = TickerHandle::new();
         let ticker = {
             let sandboxes = sandboxes.clone();
@@ -280,6 +287,7 @@ impl Runtime {
             ),
             account,
             files,
+            compilers: Compilers::new(workers.get(), tokio.handle().clone()),
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
             hibernate_after: options.hibernate_after,
@@ -300,24 +308,8 @@ impl Runtime {
     /// # Errors
     /// [`LoadError`] says what is wrong with it, where, and what to do.
     pub async fn load(&self, name: &str, bytes: Vec<u8>) -> Result<Module, LoadError> {
-        let (sandboxes, name) = (self.node.sandboxes.clone(), Arc::<str>::from(name));
-        let compile = move || {
-            sandboxes
-                .compile(&name, &bytes)
-                .map(|inner| Module { name, inner })
-        };
-        self.node
-            .tokio
-            .spawn_blocking(compile)
-            .await
-            .unwrap_or_else(|end| {
-                let what = if end.is_panic() {
-                    "the compiler panicked, which is a bug: please report it with the module"
-                } else {
-                    "the runtime was shut down meanwhile"
-                };
-                Err(LoadProblem::Compile(what.to_owned()).into())
-            })
+        let compiler = self.own().compiler(usize::MAX).await;
+        compiler.load(name, bytes).await.0
     }
 
     /// Runs a module's `main`, or a command's `_start`, as the driver of a new job, which ends with it.
@@ -400,6 +392,12 @@ impl Runtime {
             .collect()
     }
 
+    /// Panics if a fault is planned for what supervises a job from outside, in this attempt.
+    pub(crate) fn strike_supervisor(&self, attempt: u32) {
+        let fault = self.node.faults.strike("supervisor", attempt);
+        assert!(fault != Some(Fault::HostBug), "a fault made on purpose");
+    }
+
     /// Stops the node and waits for its threads.
     pub async fn shutdown(self) {
         // Joining threads blocks, which an async thread may not.
@@ -421,6 +419,18 @@ impl Drop for Runtime {
             // Not `drop`, which blocks and may not be called on an async thread.
             tokio.shutdown_background();
         }
+    }
+}
+
+fn engines(options: &RuntimeOptions) -> SandboxesOptions {
+    let untrusted = options.untrusted_modules;
+    SandboxesOptions {
+        pool_size: options.pool_size,
+        max_sandboxes: options.max_sandboxes,
+        cache: options.cache.clone(),
+        effort: untrusted.then_some(EffortLimits::STRANGERS),
+        parallel: !untrusted,
+        ..SandboxesOptions::default()
     }
 }
 

@@ -28,6 +28,9 @@ use crate::{
 /// What an object takes in the host besides its value, about: many small ones are not free.
 const OBJECT_BYTES: usize = 256;
 
+/// A guest that nobody waits for is suspended at each of so many ticks, so that the time it takes is charged.
+const COUNTED: u32 = 8;
+
 /// Services for one sandbox: a task's, or an actor's for one method after another.
 #[derive(Debug)]
 pub(crate) struct CallServices {
@@ -35,6 +38,7 @@ pub(crate) struct CallServices {
     turn: Turn,
     /// The actor's constructor call; the task itself for a task. Names the sandbox as a caller.
     sandbox: Arc<Call>,
+    ticks: u32,
 }
 
 impl CallServices {
@@ -43,6 +47,7 @@ impl CallServices {
             sandbox: call.clone(),
             call,
             turn,
+            ticks: 0,
         }
     }
 
@@ -422,6 +427,8 @@ impl HostServices for CallServices {
             self.call.settings().timeout.is_some() || matches!(self.call.kind(), Kind::Main);
         // What it used is counted when it is suspended.
         let limited = limited || has_cpu_limit;
+        self.ticks = self.ticks.wrapping_add(1);
+        let limited = limited || self.ticks.is_multiple_of(COUNTED);
         if interrupted || limited || self.turn.should_yield() {
             Tick::Yield
         } else {

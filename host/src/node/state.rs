@@ -16,6 +16,7 @@ use tokio::sync::{Notify, mpsc, watch};
 use super::{
     actor::{ActorCell, ActorHandle},
     call::{Call, Kind},
+    compilers::Compilers,
     faults::Faults,
     idle::IdleActors,
     run::QueuedCall,
@@ -43,6 +44,7 @@ pub(crate) struct NodeState {
     /// Whose jobs those are that have no tenant of their own.
     pub(crate) tenant: Arc<TenantState>,
     pub(crate) account: Arc<Account>,
+    pub(crate) compilers: Arc<Compilers>,
     pub(crate) files: MemFiles,
     pub(crate) tokio: tokio::runtime::Handle,
     pub(crate) faults: Faults,

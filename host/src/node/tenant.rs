@@ -23,6 +23,7 @@ use super::{
     actor::ActorHandle,
     call::{Call, Common, Kind, Outputs, Settings},
     client::Job,
+    compilers::Compiler,
     run::{self, QueuedCall},
     runtime::{Module, SubmitError},
     state::{JobState, NewJob, NodeState},
@@ -206,9 +207,19 @@ impl Tenant {
         self.state.queue.cpu()
     }
 
-    /// Charges processor time that was spent for it elsewhere.
-    pub fn charge(&self, time: Duration) {
-        self.state.queue.job().charge(time);
+    /// The right to compile a module, as soon as it is this tenant's turn; it compiles `most` at once at the most.
+    ///
+    /// # Cancel safety
+    /// Dropped, it gives up its place.
+    pub async fn compiler(&self, most: usize) -> Compiler {
+        let lane = self.node.compilers.enter(&self.state, most).await;
+        Compiler::new(self.node.clone(), lane)
+    }
+
+    /// How many modules are compiled for it now.
+    #[must_use]
+    pub fn compiling(&self) -> usize {
+        self.node.compilers.running(&self.state)
     }
 
     pub(super) fn job(

@@ -24,3 +24,13 @@ pub fn unix_millis() -> u64 {
         .unwrap_or_default();
     u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
 }
+
+/// Wall-clock time, for the times of files.
+#[must_use]
+#[allow(
+    clippy::disallowed_methods,
+    reason = "the one place that asks for the time"
+)]
+pub fn system_time() -> SystemTime {
+    SystemTime::now()
+}

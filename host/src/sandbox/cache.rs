@@ -3,7 +3,7 @@
 //! It is native code, so only files count that nobody but this user can have written: the directory and each file must
 //! belong to the user and be closed to all others. Otherwise the cache is off and [`Cache::why_off`] says why. Each file
 //! carries a checksum; a damaged one is compiled again and replaced. Files are written under another name and renamed,
-//! so readers see all of a file or nothing. Nothing here ever fails a load: the worst is a compilation.
+//! so readers see all of a file or nothing. With more than [`MOST`] bytes the files that were used least lately go. Nothing here ever fails a load: the worst is a compilation.
 
 use std::{
     fs,
@@ -12,7 +12,10 @@ use std::{
     path::{Path, PathBuf},
 };
 
+use parking_lot::Mutex;
+
 use super::precompiled::Artifact;
+use crate::rt::clock;
 
 /// Where compiled code is kept.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
@@ -44,6 +47,10 @@ impl CacheDir {
     }
 }
 
+/// Bytes of all files, and how many are left when there are more.
+const MOST: u64 = 2 << 30;
+const LEFT: u64 = 1 << 30;
+
 const MAGIC: &[u8; 8] = b"wrunart1";
 const HEADER: usize = MAGIC.len() + blake3::OUT_LEN;
 
@@ -51,6 +58,8 @@ const HEADER: usize = MAGIC.len() + blake3::OUT_LEN;
 pub(super) struct Cache {
     /// The directory and the user it belongs to, or why there is none.
     dir: Result<(PathBuf, u32), String>,
+    /// Bytes of its files, as far as this process knows; none before it looked.
+    bytes: Mutex<Option<u64>>,
 }
 
 impl Cache {
@@ -59,6 +68,7 @@ impl Cache {
             dir: dir
                 .path()
                 .and_then(|path| prepare(&path).map(|user| (path, user))),
+            bytes: Mutex::new(None),
         }
     }
 
@@ -92,7 +102,12 @@ impl Cache {
         file.read_to_end(&mut bytes).ok()?;
         let good = header[..MAGIC.len()] == MAGIC[..]
             && header[MAGIC.len()..] == checksum(key, &bytes).as_bytes()[..];
-        good.then(|| Artifact::trusted(bytes))
+        if !good {
+            return None;
+        }
+        // That it was used: it goes later. Failing at it costs a compilation one day.
+        let _ = file.set_modified(clock::system_time());
+        Some(Artifact::trusted(bytes))
     }
 
     /// Stores an artifact, if that can be done.
@@ -108,7 +123,41 @@ impl Cache {
             Ok(())
         };
         // A full disk or a removed directory costs the next process a compilation and nothing else.
-        let _ = stored();
+        if stored().is_ok() {
+            self.wrote(dir, (HEADER + artifact.bytes().len()) as u64, MOST, LEFT);
+        }
+    }
+
+    /// So many bytes more were written; removes the oldest files when there are more than `most`.
+    fn wrote(&self, dir: &Path, more: u64, most: u64, left: u64) {
+        let mut bytes = self.bytes.lock();
+        let known = bytes.map(|bytes| bytes + more);
+        if known.is_some_and(|known| known <= most) {
+            *bytes = known;
+            return;
+        }
+        let Ok(entries) = fs::read_dir(dir) else {
+            return;
+        };
+        let mut files: Vec<_> = entries
+            .filter_map(|entry| {
+                let entry = entry.ok()?;
+                let meta = entry.metadata().ok().filter(fs::Metadata::is_file)?;
+                Some((meta.modified().ok()?, meta.len(), entry.path()))
+            })
+            .collect();
+        let mut all: u64 = files.iter().map(|(_, len, _)| len).sum();
+        files.sort();
+        let remove = all > most;
+        for (_, len, path) in files {
+            if !remove || all <= left {
+                break;
+            }
+            // Another process may have done so.
+            let _ = fs::remove_file(path);
+            all -= len;
+        }
+        *bytes = Some(all);
     }
 }
 
@@ -148,4 +197,42 @@ fn prepare(path: &Path) -> Result<u32, String> {
         ));
     }
     Ok(user)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use super::*;
+
+    #[test]
+    fn the_files_used_least_lately_go() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("cache");
+        let cache = Cache::open(&CacheDir::At(path.clone()));
+        let now = clock::system_time();
+        for age in 0..10_u32 {
+            let name = path.join(age.to_string());
+            fs::write(&name, [0; 100]).unwrap();
+            let file = fs::File::options().append(true).open(name).unwrap();
+            file.set_modified(now - Duration::from_secs(age.into()))
+                .unwrap();
+        }
+        let there = || {
+            let names = fs::read_dir(&path).unwrap();
+            let mut names: Vec<_> = names.map(|f| f.unwrap().file_name()).collect();
+            names.sort();
+            names
+        };
+        cache.wrote(&path, 100, 1_000, 500);
+        assert_eq!(there().len(), 10);
+        cache.wrote(&path, 100, 1_099, 500);
+        assert_eq!(
+            there().len(),
+            10,
+            "1,100 by its count, 1,000 when it looked"
+        );
+        cache.wrote(&path, 100, 999, 500);
+        assert_eq!(there(), ["0", "1", "2", "3", "4"]);
+    }
 }

@@ -24,7 +24,7 @@ use wasmtime::{
 };
 
 use super::{
-    CacheDir, HostServices, LoadError, Module,
+    CacheDir, EffortLimits, HostServices, LoadError, Module,
     cache::Cache,
     entry,
     fault::MAX_FRAMES,
@@ -73,6 +73,10 @@ pub struct SandboxesOptions {
     /// Modules that start with more bytes of memory use the pool for large ones, if this kernel can tell which pages
     /// were written.
     pub large_from: u64,
+    /// How much compiling a module may take. Default: whatever it takes.
+    pub effort: Option<EffortLimits>,
+    /// A module is compiled by as many threads as there are cores. Default: yes.
+    pub parallel: bool,
 }
 
 impl Default for SandboxesOptions {
@@ -83,6 +87,8 @@ impl Default for SandboxesOptions {
             max_module_size: 256 << 20,
             cache: CacheDir::User,
             large_from: LARGE,
+            effort: None,
+            parallel: true,
         }
     }
 }
@@ -172,8 +178,6 @@ pub(super) struct Shared<S: HostServices> {
     pub(super) cache: Cache,
     /// Part of each cached file's name: another engine finds other files.
     pub(super) fingerprint: String,
-    /// Held while compiling: one module at a time.
-    pub(super) compiling: Mutex<()>,
     pub(super) modules: Mutex<FxHashMap<blake3::Hash, std::sync::Weak<Inner<S>>>>,
     counts: Counts,
 }
@@ -251,11 +255,15 @@ impl<S: HostServices> Sandboxes<S> {
     /// [`EngineError`] when this machine can't run WebAssembly at all.
     pub fn new(options: SandboxesOptions) -> Result<Self, EngineError> {
         let fail = |e: wasmtime::Error| EngineError(format!("{e:#}"));
-        let on_demand = Host::new(Engine::new(&config(None)).map_err(fail)?).map_err(fail)?;
+        let on_demand =
+            Host::new(Engine::new(&config(&options, None)).map_err(fail)?).map_err(fail)?;
         let (pool, why) = if options.pool_size == 0 {
             (None, "the pool is switched off".to_owned())
         } else {
-            match Engine::new(&config(Some((Pool::Rewritten, options.pool_size)))) {
+            match Engine::new(&config(
+                &options,
+                Some((Pool::Rewritten, options.pool_size)),
+            )) {
                 Ok(engine) => (
                     Some(Host::new(engine).map_err(fail)?),
                     "the pool's address space is reserved".to_owned(),
@@ -274,13 +282,13 @@ impl<S: HostServices> Sandboxes<S> {
             large: Lazy::new(),
             on_demand,
             why,
-            compiling: Mutex::new(()),
             modules: Mutex::default(),
             counts: Counts::default(),
         })))
     }
 
-    /// Checks and compiles a module, or takes it from the cache. Blocks; `name` is for messages. Text is assembled.
+    /// Checks and compiles a module, or takes it from the cache. Blocks for as long as that takes, which
+    /// [`SandboxesOptions::effort`] bounds, and does not look who compiles beside; `name` is for messages. Text is assembled.
     ///
     /// # Errors
     /// [`LoadError`] with one clear message.
@@ -368,7 +376,7 @@ impl<S: HostServices> Shared<S> {
                 return Err(why);
             }
             let slots = self.slots(Pool::Scanned);
-            let engine = Engine::new(&config(Some((Pool::Scanned, slots))));
+            let engine = Engine::new(&config(&self.options, Some((Pool::Scanned, slots))));
             engine
                 .and_then(Host::new)
                 .map_err(|e| format!("its address space can't be reserved: {e:#}"))
@@ -495,13 +503,14 @@ impl<S: HostServices> Drop for Permit<S> {
 }
 
 /// The settings of all engines; code compiled for one loads into the others.
-fn config(pool: Option<(Pool, u32)>) -> Config {
+fn config(options: &SandboxesOptions, pool: Option<(Pool, u32)>) -> Config {
     let features = super::inspect::features();
     let mut config = Config::new();
     config
         .wasm_features(wasmtime::WasmFeatures::all().difference(features), false)
         .wasm_features(features, true)
         .epoch_interruption(true)
+        .parallel_compilation(options.parallel)
         .wasm_backtrace_max_frames(NonZeroUsize::new(MAX_FRAMES))
         .wasm_backtrace_details(wasmtime::WasmBacktraceDetails::Disable)
         .max_wasm_stack(match Guard::HostStack.stands() {

@@ -14,6 +14,7 @@ use wrun_abi::{ABI_VERSION, IMPORT_MODULE, MANIFEST_SECTION};
 
 use super::{
     LoadError, LoadProblem, Manifest,
+    effort::{self, EffortLimits, Types},
     hostcall::{
         large,
         signatures::{self, Lookup},
@@ -513,6 +514,62 @@ impl Scan {
         self.exports.iter().any(memory)
     }
 
+    /// Steps that compiling it takes, for tests.
+    #[cfg(test)]
+    pub(super) fn effort(&self, wasm: &[u8]) -> Result<u64, LoadProblem> {
+        let none = EffortLimits {
+            function: u64::MAX,
+            module: 0,
+        };
+        match self.check_effort(wasm, none) {
+            Err(LoadProblem::TooHard { steps, .. }) => Ok(steps),
+            other => other.map(|()| 0),
+        }
+    }
+
+    /// Checks that compiling it takes no longer than it may. It has been validated.
+    pub(super) fn check_effort(
+        &self,
+        wasm: &[u8],
+        limits: EffortLimits,
+    ) -> Result<(), LoadProblem> {
+        let (mut all, mut bodies) = (0_u64, 0);
+        for payload in Parser::new(0).parse_all(wasm) {
+            match payload.map_err(|e| invalid(&e))? {
+                Payload::CodeSectionStart { count, .. } => bodies = large(count),
+                Payload::CodeSectionEntry(body) => {
+                    // Imported functions come first.
+                    let number = self.functions.len().saturating_sub(bodies);
+                    bodies -= bodies.min(1);
+                    let ty = self.functions.get(number).and_then(|ty| self.ty(*ty));
+                    let effort = effort::of(self, ty, &body).map_err(|e| invalid(&e))?;
+                    let steps = effort.steps();
+                    if steps > limits.function {
+                        return Err(LoadProblem::TooHard {
+                            what: format!("its function {number} ({effort})"),
+                            steps,
+                            limit: limits.function,
+                        });
+                    }
+                    all = all.saturating_add(steps);
+                }
+                _ => {}
+            }
+        }
+        if all > limits.module {
+            return Err(LoadProblem::TooHard {
+                what: format!(
+                    "it ({} functions, {} bytes of code)",
+                    self.functions.len(),
+                    self.code_size
+                ),
+                steps: all,
+                limit: limits.module,
+            });
+        }
+        Ok(())
+    }
+
     /// The index of an exported function, and that of its type.
     pub(super) fn exported_function(&self, name: &str) -> Option<(u32, u32)> {
         let index = *self.exported.get(name)?;
@@ -548,6 +605,16 @@ impl Scan {
             return Err(unsupported("its export `_initialize` must be `() -> ()`"));
         }
         Ok(())
+    }
+}
+
+impl Types for Scan {
+    fn ty(&self, index: u32) -> Option<&FuncType> {
+        self.types.get(usize::try_from(index).ok()?)?.as_ref()
+    }
+
+    fn function(&self, index: u32) -> Option<&FuncType> {
+        self.ty(*self.functions.get(usize::try_from(index).ok()?)?)
     }
 }
 

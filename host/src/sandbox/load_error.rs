@@ -46,6 +46,28 @@ pub enum LoadProblem {
         /// The limit.
         limit: usize,
     },
+    /// Text, of more bytes than are assembled.
+    #[error(
+        "the WebAssembly text has {size} bytes, and at most {limit} are assembled here; give the binary (`wasm-tools parse`)"
+    )]
+    LongText {
+        /// Its size.
+        size: usize,
+        /// The limit.
+        limit: usize,
+    },
+    /// Compiling it would take too long.
+    #[error(
+        "compiling {what} would take about {steps} steps, and at most {limit} are allowed; build it with less inlining (`opt-level = \"s\"`) into smaller functions, or as several modules"
+    )]
+    TooHard {
+        /// The module, or one of its functions, with what it is made of.
+        what: String,
+        /// What it would take.
+        steps: u64,
+        /// The limit.
+        limit: u64,
+    },
     /// Valid, but not what a guest may be.
     #[error("{0}")]
     Unsupported(String),

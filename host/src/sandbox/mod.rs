@@ -12,6 +12,7 @@
 //! It knows nothing of scheduling, actors or jobs, and it never retries a call.
 
 mod cache;
+mod effort;
 mod engine;
 mod entry;
 mod fault;
@@ -32,6 +33,7 @@ mod views;
 mod wasi;
 
 pub use cache::CacheDir;
+pub use effort::EffortLimits;
 pub use engine::{EngineError, EngineInfo, Sandboxes, SandboxesOptions, Strategy, max_sandboxes};
 pub use inspect::{ExportInfo, ImportInfo, MemoryInfo, ModuleInfo, inspect};
 pub use instance::{CallEnd, CallFrame, Sandbox};

@@ -18,6 +18,9 @@ use super::{
 };
 use crate::rt::guard::Guard;
 
+/// Longer text of strangers is not assembled: doing so takes a hundred times its memory.
+const MAX_TEXT: usize = 4 << 20;
+
 /// A module loaded into one engine.
 pub(super) struct Loaded<S: HostServices> {
     module: wasmtime::Module,
@@ -137,6 +140,13 @@ pub(super) fn compile<S: HostServices>(
         }
     };
     too_big(bytes.len())?;
+    if let Some(limit) = shared.options.effort.map(|_| MAX_TEXT)
+        && !bytes.starts_with(b"\0asm")
+        && bytes.len() > limit
+    {
+        let size = bytes.len();
+        return Err(LoadProblem::LongText { size, limit });
+    }
     let wasm = binary(bytes)?;
     too_big(wasm.len())?;
     let hash = blake3::hash(&wasm);
@@ -155,12 +165,15 @@ pub(super) fn compile<S: HostServices>(
     let manifest = scan.manifest()?;
     scan.check_exports(&manifest)?;
     scan.check_imports()?;
-    let _one_at_a_time = shared.compiling.lock();
-    if let Some(module) = known() {
-        return Ok(module);
+    if let Some(limits) = shared.options.effort {
+        scan.check_effort(&wasm, limits)?;
     }
+    // Whoever compiles the same at the same time does so for nothing.
     let inner = build(shared, &wasm, hash, &scan, manifest)?;
     let mut modules = shared.modules.lock();
+    if let Some(module) = modules.get(&hash).and_then(std::sync::Weak::upgrade) {
+        return Ok(Module(module));
+    }
     modules.retain(|_, module| module.strong_count() > 0);
     modules.insert(hash, Arc::downgrade(&inner));
     Ok(Module(inner))

@@ -1,7 +1,7 @@
 //! What the scheduler, its tenants and its jobs have apart from queued items.
 //!
-//! One [`Core`] per scheduler (sleeping workers, the list of jobs with work, live fibers), one
-//! [`TenantCore`] per tenant (slots, share) and one [`JobCore`] per job, each pointing up. Fibers and turns
+//! One [`Core`] per scheduler (sleeping workers, the list of jobs with work, live fibers),
+//! one [`TenantCore`] per tenant (with its slots) and one [`JobCore`] per job, each pointing up. Fibers and turns
 //! hold a `JobCore`, so none of this depends on the type of the items. Invariants: a job with
 //! anything queued is listed in [`Roster`]; `members` is never too low, so a job that is closed
 //! and has none will never have work again.
@@ -22,7 +22,7 @@ use rustc_hash::FxHashMap;
 
 use super::fiber::Fiber;
 use super::seat;
-use super::share::{Floor, Share};
+use super::share::{Floor, Share, Standing};
 use super::sleep::Sleep;
 use super::slots::Slots;
 use super::stall::Active;
@@ -31,8 +31,8 @@ use super::{JobId, OnBusy, OnPanic};
 use crate::rt::guard::Guard;
 
 pub(super) struct Core {
-    /// Slots that each tenant has.
-    slots: u32,
+    /// How many slots each tenant has.
+    pub(super) slots: u32,
     /// The slots of all tenants, where they don't have their own.
     #[cfg(feature = "guard-switch")]
     shared: Arc<CachePadded<Slots>>,
@@ -41,6 +41,8 @@ pub(super) struct Core {
     pub(super) live: Live,
     /// The least share among tenants.
     pub(super) floor: Floor,
+    /// Whose fiber each worker polls, or polled last before it looks again.
+    polled: Vec<CachePadded<Mutex<Option<Arc<TenantCore>>>>>,
     stopping: AtomicBool,
     /// Workers that are not asleep; the lock orders the calls of `on_busy`.
     awake: Mutex<usize>,
@@ -67,11 +69,21 @@ impl Core {
             roster: Roster::default(),
             live: Live::new(workers),
             floor: Floor::default(),
+            polled: (0..workers).map(|_| CachePadded::default()).collect(),
             stopping: AtomicBool::new(false),
             awake: Mutex::new(0),
             on_busy,
             on_panic,
         }
+    }
+
+    /// The slots of a new tenant.
+    fn tenant_slots(&self) -> Arc<CachePadded<Slots>> {
+        #[cfg(feature = "guard-switch")]
+        if !Guard::OwnSlots.stands() {
+            return Arc::clone(&self.shared);
+        }
+        Arc::new(CachePadded::new(Slots::new(self.slots)))
     }
 
     pub(super) fn is_stopping(&self) -> bool {
@@ -86,6 +98,18 @@ impl Core {
 
     pub(super) fn awake(&self) -> usize {
         *self.awake.lock()
+    }
+
+    /// A worker turns to another tenant, or to none.
+    pub(super) fn set_polled(&self, worker: usize, tenant: Option<Arc<TenantCore>>) {
+        let before = std::mem::replace(&mut *self.polled[worker].lock(), tenant);
+        drop(before);
+    }
+
+    pub(super) fn polled(&self) -> impl Iterator<Item = Arc<TenantCore>> {
+        self.polled
+            .iter()
+            .filter_map(|tenant| tenant.lock().clone())
     }
 
     /// A worker starts or was woken.
@@ -110,21 +134,8 @@ impl Core {
         (self.on_panic)(job, message);
     }
 
-    /// How many slots each tenant has.
-    pub(super) fn slots(&self) -> u32 {
-        self.slots
-    }
-
-    /// The slots of a new tenant.
-    fn tenant_slots(&self) -> Arc<CachePadded<Slots>> {
-        #[cfg(feature = "guard-switch")]
-        if !Guard::OwnSlots.stands() {
-            return Arc::clone(&self.shared);
-        }
-        Arc::new(CachePadded::new(Slots::new(self.slots)))
-    }
-
-    /// A worker looks for startable items after each poll, so only others have to wake one.
+    /// A tenant's slots were given back. A worker looks for startable items after each poll, so only others have
+    /// to wake one.
     pub(super) fn slots_freed(self: &Arc<Self>) {
         if seat::here(self).is_none() {
             self.sleep.notify();
@@ -213,8 +224,8 @@ impl Live {
 #[derive(Debug)]
 pub(super) struct TenantCore {
     pub(super) core: Arc<Core>,
-    pub(super) slots: Arc<CachePadded<Slots>>,
     pub(super) active: Arc<CachePadded<Active>>,
+    pub(super) slots: Arc<CachePadded<Slots>>,
     pub(super) share: Share,
     /// The least share among the tenant's jobs.
     pub(super) floor: Floor,
@@ -235,7 +246,6 @@ impl TenantCore {
         }
     }
 
-    /// Gives slots back.
     pub(super) fn give_slots(&self, slots: u32) {
         self.slots.give(slots);
         self.core.slots_freed();
@@ -247,6 +257,16 @@ impl TenantCore {
 
     pub(super) fn cpu(&self) -> Duration {
         Duration::from_nanos(self.cpu_nanos.load(Ordering::Relaxed))
+    }
+
+    pub(super) fn charge(&self, time: Duration) {
+        let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
+        self.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
+        self.share.charge(time, self.weight());
+    }
+
+    pub(super) fn standing(&self) -> Standing {
+        Standing(self.share.standing(&self.core.floor))
     }
 
     fn weight(&self) -> NonZeroU32 {
@@ -376,8 +396,7 @@ impl JobCore {
         let nanos = u64::try_from(time.as_nanos()).unwrap_or(u64::MAX);
         self.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
         self.share.charge(time, NonZeroU32::MIN);
-        self.tenant.cpu_nanos.fetch_add(nanos, Ordering::Relaxed);
-        self.tenant.share.charge(time, self.tenant.weight());
+        self.tenant.charge(time);
     }
 
     pub(super) fn cpu(&self) -> Duration {

@@ -18,8 +18,10 @@ use super::core::{Core, JobCore, TenantCore};
 use super::fiber::Fiber;
 use super::queue::Items;
 use super::seat;
+use super::share::Standing;
 use super::stall::Stalled;
 use super::turn::Turn;
+use super::view;
 use super::{Execute, JobId, SLOT};
 
 /// Why an item was not queued; it is given back.
@@ -106,6 +108,38 @@ impl<T: Execute> Tenant<T> {
         self.core.cpu()
     }
 
+    /// Charges time that was spent for it off the workers, and for none of its jobs.
+    pub fn charge(&self, time: Duration) {
+        self.core.charge(time);
+    }
+
+    /// What it has had so far, by its weight. Who was idle is lifted to the floor by this look, so only who has
+    /// something to do may ask.
+    #[must_use]
+    pub fn standing(&self) -> Standing {
+        self.core.standing()
+    }
+
+    /// The least standing of tenants that a worker works for, or could: of this one too, or of others alone.
+    #[must_use]
+    pub fn least_at_work(&self, others_alone: bool) -> Option<Standing> {
+        let core = &self.core.core;
+        let (_, ids) = core.roster.read();
+        let jobs = self.directory.find(&ids).into_iter();
+        let runnable = jobs.filter(|job| view::has_runnable(job));
+        let tenants = runnable.map(|job| Arc::clone(&job.core.tenant));
+        tenants
+            .chain(core.polled())
+            .filter(|tenant| !(others_alone && Arc::ptr_eq(tenant, &self.core)))
+            .map(|tenant| tenant.standing())
+            .min()
+    }
+
+    /// `standing` is the least of all tenants with work, here or off the workers: who comes from idleness starts there.
+    pub fn raise_floor(&self, standing: Standing) {
+        self.core.core.floor.raise(standing.0);
+    }
+
     /// Whether it has no queued item and no fiber but blocked ones.
     #[must_use]
     pub fn is_stalled(&self) -> bool {
@@ -172,7 +206,7 @@ impl<T: Execute> Job<T> {
             return items.into_iter().filter_map(refused).collect();
         }
         let (job, number) = (self.core(), items.len());
-        if job.core().is_stopping() || job.core().slots() < SLOT {
+        if job.core().is_stopping() || job.core().slots < SLOT {
             return items;
         }
         job.add_members(number);
@@ -188,7 +222,7 @@ impl<T: Execute> Job<T> {
         let job = self.core();
         let core = job.core();
         let slots = item.slots();
-        if slots > core.slots() {
+        if slots > core.slots {
             return Err(PushError::TooManySlots(item));
         }
         if core.is_stopping() {

@@ -1,12 +1,12 @@
 //! A work-stealing executor for items that become fibers when their slots are free.
 //!
-//! A [`Scheduler`] owns the worker threads. A [`Tenant`] has a weight and slots, a [`Job`] belongs to a
+//! A [`Scheduler`] owns the worker threads. A [`Tenant`] has a weight, a [`Job`] belongs to a
 //! tenant and queues items ([`Execute`]); an item gets its slots and becomes a fiber, a future
 //! that holds a [`Turn`], the right to its slots. Workers choose the tenant that has had the
 //! least CPU time per weight, then its job that has had the least, then woken fibers before new
 //! items. The rules, with the proofs, are in `README.md`.
 //!
-//! Invariants: slots held never exceed the tenant's; an item starts at most once; a fiber is polled
+//! Invariants: slots that a tenant holds never exceed the total; an item starts at most once; a fiber is polled
 //! by one worker at a time; no wake-up is lost; a panic in a fiber ends that fiber only.
 //!
 //! It does not cancel (a fiber's future listens for that itself), does not interrupt a poll, owns
@@ -40,6 +40,7 @@ use std::thread::JoinHandle;
 
 pub use fiber::FiberFuture;
 pub use job::{Job, JobClosed, JobStats, PushError, Tenant};
+pub use share::Standing;
 pub use stall::Stalled;
 pub use turn::{Turn, Wait};
 
@@ -115,7 +116,7 @@ impl SchedulerOptions {
         self
     }
 
-    /// The number of slots of each tenant, in units of 1/10,000.
+    /// The number of slots that each tenant has, in units of 1/10,000.
     #[must_use]
     pub fn slots(mut self, slots: u32) -> Self {
         self.slots = slots;
@@ -180,10 +181,10 @@ impl<T: Execute> Scheduler<T> {
         Tenant::new(Arc::clone(&self.core), Arc::clone(&self.directory), weight)
     }
 
-    /// The number of slots of each tenant, in units of 1/10,000; an item that asks for more is refused.
+    /// The number of slots of a tenant, in units of 1/10,000; an item that asks for more is refused.
     #[must_use]
     pub fn slots(&self) -> u32 {
-        self.core.slots()
+        self.core.slots
     }
 
     /// The number of worker threads.

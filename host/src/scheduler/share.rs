@@ -3,7 +3,7 @@
 //! A [`Share`] is CPU time over weight, as in Linux's CFS. A [`Floor`] is the least share among
 //! those that had work at the last pick; it only rises. One that comes back from idleness is
 //! lifted to the floor less [`GRACE`], so that it is served at once but can't spend what it
-//! saved up while it was idle; a new one starts there too.
+//! saved up while it was idle; a new one starts there too. A [`Standing`] is a tenant's share as others see it.
 //!
 //! It does not read the clock and does not know what is shared.
 
@@ -16,6 +16,18 @@ const SCALE: u64 = 64;
 
 /// How far below the floor one may start: one tick, at weight 1.
 const GRACE: u64 = 10_000_000 * SCALE;
+
+/// What a tenant has had, by its weight: comparable among the tenants of a scheduler, and the least comes first.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Standing(pub(super) u64);
+
+impl Standing {
+    /// Whether it has had so much more than another that the other comes first.
+    #[must_use]
+    pub fn is_ahead_of(self, other: Self) -> bool {
+        self.0 > other.0.saturating_add(GRACE)
+    }
+}
 
 #[derive(Debug, Default)]
 pub(super) struct Share(AtomicU64);

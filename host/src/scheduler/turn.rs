@@ -87,7 +87,7 @@ impl Turn {
     }
 
     /// Takes slots, before any new item does. What was held before is given back first; more
-    /// than the tenant has is as much as it has.
+    /// than the scheduler has is as much as it has.
     ///
     /// # Cancel safety
     ///
@@ -97,7 +97,7 @@ impl Turn {
             return;
         }
         self.release();
-        let slots = slots.min(self.core().slots());
+        let slots = slots.min(self.core().slots);
         SlotWait::new(Arc::clone(self.tenant()), slots).await;
         self.held = slots;
     }
@@ -108,7 +108,7 @@ impl Turn {
         self.held
     }
 
-    /// A number that no other holder of slots has, the lowest that is free; `None` while it holds
+    /// A number that no other holder of the tenant's slots has, the lowest that is free; `None` while it holds
     /// none. With whole slots only, it is less than the number of slots.
     pub fn slot_index(&mut self) -> Option<usize> {
         if self.held == 0 {
@@ -138,12 +138,12 @@ impl Turn {
         seat::is_contended(self.core())
     }
 
-    fn tenant(&self) -> &Arc<TenantCore> {
-        &self.fiber.job().tenant
-    }
-
     fn core(&self) -> &Arc<Core> {
         self.fiber.job().core()
+    }
+
+    fn tenant(&self) -> &Arc<TenantCore> {
+        &self.fiber.job().tenant
     }
 
     async fn wait<F: Future>(&self, wait: Wait, future: Pin<&mut F>) -> F::Output {
@@ -178,7 +178,7 @@ impl Drop for WaitMark<'_> {
     }
 }
 
-/// Takes slots from the tenant's pool.
+/// Takes slots from the pool.
 struct SlotWait {
     tenant: Arc<TenantCore>,
     slots: u32,

@@ -175,8 +175,9 @@ impl<T: Execute> View<T> {
         }
         let odd = || {
             let waker = || Waker::from(Arc::clone(&job.core));
-            let slots = &job.core.tenant.slots;
-            job.items.take_odd(slots, waker).map(started)
+            job.items
+                .take_odd(&job.core.tenant.slots, waker)
+                .map(started)
         };
         let whole = || self.take_whole(job, worker).map(started);
         // Either kind may be an endless stream, so neither always comes first.
@@ -222,7 +223,7 @@ fn take_yielded<T>(job: &JobBody<T>) -> Option<Work<T>> {
     job.core.take_yielded().map(Work::Fiber)
 }
 
-fn has_runnable<T>(job: &JobBody<T>) -> bool {
+pub(super) fn has_runnable<T>(job: &JobBody<T>) -> bool {
     job.core.has_fibers_queued()
         || job.items.has_free()
         || job.items.has_startable_odd()

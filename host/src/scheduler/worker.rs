@@ -16,7 +16,7 @@ use std::time::{Duration, Instant};
 use crate::rt::clock;
 
 use super::Execute;
-use super::core::{Core, JobCore};
+use super::core::{Core, JobCore, TenantCore};
 use super::fiber::Fiber;
 use super::job::Directory;
 use super::seat;
@@ -39,6 +39,8 @@ pub(super) struct Worker<T> {
     directory: Arc<Directory<T>>,
     view: Rc<RefCell<View<T>>>,
     meter: Meter,
+    /// Whose fiber it polls, as the core knows it.
+    polled: Option<Arc<TenantCore>>,
     is_searching: bool,
 }
 
@@ -58,9 +60,11 @@ impl<T: Execute> Worker<T> {
             directory,
             view,
             meter: Meter::default(),
+            polled: None,
             is_searching: false,
         };
         worker.work_until_stopped();
+        worker.turn_to(None);
         worker.core.lie_down();
         seat::leave();
     }
@@ -111,6 +115,7 @@ impl<T: Execute> Worker<T> {
     fn rest(&mut self) {
         self.meter.flush();
         self.meter.interrupt();
+        self.turn_to(None);
         self.core.lie_down();
         self.core.sleep.sleep(self.number, || {
             self.core.is_stopping() || self.view.borrow_mut().has_work()
@@ -123,9 +128,11 @@ impl<T: Execute> Worker<T> {
         let fiber = match work {
             Work::Fiber(fiber) => {
                 fiber.run();
+                self.turn_to(Some(&fiber.job().tenant));
                 fiber
             }
             Work::Item { item, slots, job } => {
+                self.turn_to(Some(&job.tenant));
                 let Some(fiber) = self.start(item, slots, job) else {
                     return;
                 };
@@ -138,6 +145,13 @@ impl<T: Execute> Worker<T> {
         let spent = self.meter.stop(start, fiber.job());
         fiber.spend(spent);
         self.view.borrow_mut().spend(spent);
+    }
+
+    fn turn_to(&mut self, tenant: Option<&Arc<TenantCore>>) {
+        if self.polled.as_ref().map(Arc::as_ptr) != tenant.map(Arc::as_ptr) {
+            self.polled = tenant.cloned();
+            self.core.set_polled(self.number, tenant.cloned());
+        }
     }
 
     /// Makes a fiber of an item; none if that panicked.

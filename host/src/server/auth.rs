@@ -7,11 +7,12 @@ use std::sync::Arc;
 
 use axum::{
     extract::FromRequestParts,
-    http::{HeaderMap, header, request::Parts},
+    http::{HeaderMap, Method, header, request::Parts},
 };
+use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
-    App,
+    App, MAX_JSON,
     problem::{Refusal, Result},
 };
 use crate::{
@@ -26,6 +27,8 @@ pub(super) struct Caller {
     token: TokenRecord,
     /// The tenant that the request is about: the token's, or the one that the host's admin names.
     about: Option<TenantName>,
+    /// Its part of the bytes of requests that the tenant may have here at once.
+    _body: Option<Arc<OwnedSemaphorePermit>>,
 }
 
 impl FromRequestParts<App> for Caller {
@@ -50,15 +53,39 @@ impl FromRequestParts<App> for Caller {
                 return Err(Refusal::not_found(format!("there is no tenant `{named}`")));
             }
         };
-        let caller = Self { token, about };
+        let mut caller = Self {
+            token,
+            about,
+            _body: None,
+        };
         if let Some(own) = &caller.token.tenant {
             let slot = app.daemon.tenant(own)?;
             slot.request().map_err(|again| {
                 Refusal::too_many(format!("tenant `{own}` sends too many requests"), again)
             })?;
+            // Nothing of the body was read yet.
+            let body = body_kib(parts);
+            if body > 0 {
+                caller._body = Some(Arc::new(slot.body(body).await));
+            }
         }
         Ok(caller)
     }
+}
+
+/// How many KiB of JSON a request may have: what it says, and as much as any may have when it does not say. Modules are
+/// counted where they are taken.
+fn body_kib(parts: &Parts) -> u32 {
+    let most = MAX_JSON.div_ceil(1 << 10);
+    let is_without = matches!(parts.method, Method::GET | Method::DELETE)
+        || parts.uri.path().ends_with("/modules");
+    let said = match parts.headers.get(header::CONTENT_LENGTH) {
+        _ if is_without => Some(0),
+        Some(length) => length.to_str().ok().and_then(|n| n.parse::<usize>().ok()),
+        None => None,
+    };
+    let kib = said.map_or(most, |bytes| bytes.div_ceil(1 << 10).min(most));
+    u32::try_from(kib).unwrap_or(u32::MAX)
 }
 
 fn bearer(headers: &HeaderMap) -> Option<&str> {

@@ -12,6 +12,7 @@ use super::{
 };
 use crate::{
     api::{ModuleList, ModuleView, Problem},
+    daemon::{DaemonError, TenantSlot},
     ledger::{ModuleHash, ModuleRecord},
 };
 
@@ -48,14 +49,15 @@ pub(super) async fn push(
         )));
     }
     let limit = app.daemon.info().engine.max_module_size;
-    let _right = tenant.upload().await;
-    let bytes = read(body, limit).await?;
+    let _right = tenant.upload().await?;
+    let bytes = read(body, limit, &tenant).await?;
     let record = app.daemon.push(&tenant, &name, bytes).await?;
     Ok((StatusCode::CREATED, Json(view(&record))))
 }
 
-/// Reads a body piece by piece, up to a limit.
-async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>> {
+/// Reads a body piece by piece, up to the limit of all modules and what the tenant may have at all.
+async fn read(mut body: Body, limit: usize, tenant: &TenantSlot) -> Result<Vec<u8>> {
+    let own = tenant.record().limits.module_bytes;
     let mut bytes = Vec::new();
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
@@ -68,6 +70,13 @@ async fn read(mut body: Body, limit: usize) -> Result<Vec<u8>> {
             return Err(Refusal::too_large(format!(
                 "the module has more than {limit} bytes, which is the limit"
             )));
+        }
+        if let Some(own) = own.filter(|own| (bytes.len() + data.len()) as u64 > *own) {
+            return Err(DaemonError::OverLimit(format!(
+                "tenant `{}` may have {own} bytes of modules, and this one alone has more",
+                tenant.name
+            ))
+            .into());
         }
         bytes.extend_from_slice(&data);
     }

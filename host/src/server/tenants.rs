@@ -256,6 +256,7 @@ fn view(daemon: &crate::daemon::Daemon, slot: &Arc<TenantSlot>) -> Result<Tenant
             handles: used(Resource::Handles),
             log_bytes: daemon.log_bytes(name),
             module_bytes: modules.iter().map(|module| module.size).sum(),
+            concurrent_compilations: slot.node.compiling() as u64,
             jobs: counts.queued + counts.running,
             cpu_seconds: slot.node.cpu().as_secs_f64(),
         },

@@ -159,6 +159,7 @@ impl Start {
         let settings = self.config.host.settings();
         let mut options = settings.resolve(&|_| None)?;
         options.cache = CacheDir::At(self.data.join(CACHE));
+        options.untrusted_modules = true;
         if self.config.host.spill_dir.is_none() {
             options.spill = SpillTo::Dir(self.data.join(SPILL));
         }

@@ -153,6 +153,7 @@ fn table(tenants: &[TenantView]) -> String {
             ("spilled bytes", used.spilled_bytes, limits.spilled_bytes),
             ("queued bytes", used.queued_bytes, limits.queued_bytes),
             ("module bytes", used.module_bytes, limits.module_bytes),
+            ("log bytes", used.log_bytes, None),
         ];
         let counts = [
             ("jobs", used.jobs, limits.jobs),
@@ -160,6 +161,11 @@ fn table(tenants: &[TenantView]) -> String {
             ("sandboxes", used.sandboxes, limits.sandboxes),
             ("actors", used.actors, limits.actors),
             ("handles", used.handles, limits.handles),
+            (
+                "compilations",
+                used.concurrent_compilations,
+                limits.concurrent_compilations,
+            ),
         ];
         let of =
             |limit: Option<String>| limit.map_or(String::new(), |limit| format!(" of {limit}"));

@@ -1,6 +1,8 @@
 //! Tenants of one node, and limits of processor time.
 
-use std::num::NonZeroU32;
+#![allow(clippy::disallowed_methods, reason = "a test's own tasks")]
+
+use std::{num::NonZeroU32, sync::Arc};
 
 use super::*;
 use crate::tenant::{Limits, Resource};
@@ -229,5 +231,132 @@ async fn a_job_has_the_id_that_it_is_given() {
     };
     let job = runtime.open(&module, options).expect("opened");
     assert_eq!(Some(job.id()), id);
+    job.close().await;
+}
+
+/// Each another module, which takes some tenths of a second to compile.
+fn heavy(number: u64) -> Vec<u8> {
+    let add = "local.get 0 i64.const 77 i64.add local.set 0 ".repeat(20_000);
+    format!("(module (memory (export \"memory\") 1) (func (export \"_start\") (local i64) (local.set 0 (i64.const {number})) {add}))").into_bytes()
+}
+
+fn strangers(workers: usize) -> Runtime {
+    Runtime::start(RuntimeOptions {
+        workers,
+        pool_size: 0,
+        cache: CacheDir::Off,
+        untrusted_modules: true,
+        ..RuntimeOptions::default()
+    })
+    .expect("starts")
+}
+
+/// Who has compiled a lot waits for who has not, however early it came.
+#[tokio::test(flavor = "multi_thread")]
+async fn compilers_go_to_who_had_the_least() {
+    let runtime = strangers(1);
+    let tenant = |name| runtime.tenant(name, &TenantOptions::default());
+    let (greedy, late, other) = (tenant("greedy"), tenant("late"), tenant("other"));
+    let ended = Arc::new(parking_lot::Mutex::new(Vec::new()));
+    let compile = |tenant: &Tenant, name: &'static str, number| {
+        let (tenant, ended) = (tenant.clone(), ended.clone());
+        tokio::spawn(async move {
+            let (module, _) = tenant.compiler(1_000).await.load("m", heavy(number)).await;
+            module.expect("compiles");
+            ended.lock().push(name);
+        })
+    };
+    let mut all: Vec<_> = (0..8).map(|n| compile(&greedy, "greedy", n)).collect();
+    while greedy.compiling() == 0 {
+        tokio::time::sleep(Duration::from_millis(1)).await;
+    }
+    // The second lane is not for one that compiles already.
+    assert_eq!(greedy.compiling(), 1);
+    all.push(compile(&late, "late", 100));
+    all.push(compile(&other, "other", 200));
+    for one in all {
+        one.await.expect("no panic");
+    }
+    let ended = ended.lock().clone();
+    let place = |name| ended.iter().position(|one| *one == name).expect("ended");
+    assert!(place("late") <= 2 && place("other") <= 3, "{ended:?}");
+    assert!(greedy.cpu() > late.cpu() && late.cpu() > Duration::ZERO);
+    // Nothing is left over.
+    assert_eq!(greedy.compiling() + late.compiling(), 0);
+}
+
+/// Who goes away while it waits is in nobody's way.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_gives_up_waiting_for_a_compiler_leaves_no_trace() {
+    let runtime = strangers(1);
+    let tenant = runtime.tenant("one", &TenantOptions::default());
+    let held = tenant.compiler(1).await;
+    let waiting: Vec<_> = (0..10)
+        .map(|_| {
+            let tenant = tenant.clone();
+            tokio::spawn(async move { drop(tenant.compiler(1).await) })
+        })
+        .collect();
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    assert_eq!(tenant.compiling(), 1);
+    waiting.iter().for_each(tokio::task::JoinHandle::abort);
+    drop(held);
+    let next = tokio::time::timeout(Duration::from_secs(10), tenant.compiler(1)).await;
+    drop(next.expect("its turn"));
+    assert_eq!(tenant.compiling(), 0);
+}
+
+/// What it compiled is its tenant's share: it waits while workers have work of one that had less, and goes on after that.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_is_ahead_of_its_share_compiles_later() {
+    let runtime = strangers(2);
+    let module = load(&runtime, &with_spin()).await;
+    let tenant = |name| runtime.tenant(name, &TenantOptions::default());
+    let (spinner, compiler) = (tenant("spinner"), tenant("compiler"));
+    let job = spinner
+        .open(&module, JobOptions::default())
+        .expect("opened");
+    let mut loops = Vec::new();
+    for _ in 0..3 {
+        loops.push(job.call("spin", ()).await.expect("called"));
+    }
+    let start = crate::rt::clock::now();
+    let mut n = 0;
+    let before = spinner.cpu();
+    while start.elapsed() < Duration::from_secs(4) {
+        n += 1;
+        let turn = compiler.compiler(8).await;
+        turn.load("m", heavy(n)).await.0.expect("compiles");
+    }
+    let (spun, compiled) = (spinner.cpu() - before, compiler.cpu());
+    let share = compiled.as_secs_f64() / (spun + compiled).as_secs_f64();
+    assert!(
+        (0.2..0.55).contains(&share),
+        "{share}: {compiled:?} beside {spun:?}"
+    );
+    job.close().await;
+    drop((loops, job));
+    eventually_nothing_is_held(&runtime).await;
+}
+
+/// Tasks that never end hold their tenant's slots, not another's.
+#[tokio::test]
+async fn endless_tasks_keep_out_nobody_else() {
+    let runtime = runtime(2.0);
+    let module = load(&runtime, &with_spin()).await;
+    let tenant = |name| runtime.tenant(name, &TenantOptions::default());
+    let (endless, other) = (tenant("endless"), tenant("other"));
+    let loops = endless
+        .open(&module, JobOptions::default())
+        .expect("opened");
+    for _ in 0..4 {
+        loops.call("spin", ()).await.expect("called");
+    }
+    tokio::time::sleep(Duration::from_millis(100)).await;
+    let job = other.open(&module, JobOptions::default()).expect("opened");
+    let sum = job.call("next", (4,)).await.expect("called");
+    let sum = tokio::time::timeout(Duration::from_secs(20), sum.get::<u8>()).await;
+    assert_eq!(sum.expect("it runs").expect("a sum"), 5);
+    loops.close().await;
     job.close().await;
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::too_many_lines, reason = "tables of cases are long")]
 
+mod effort;
 mod handles;
 mod hibernate;
 mod hostcalls;

@@ -14,7 +14,7 @@ use crate::{
     ledger::{TenantLimits, TenantName, TenantRecord},
     node::{self, TenantOptions},
     tenant::{Limits, Resource},
-    types::DirGrant,
+    types::{DirGrant, HttpOptions},
 };
 
 /// Bytes of output that are kept of a job of a tenant that has no limit.
@@ -32,6 +32,8 @@ pub struct Grants {
     pub dirs: Vec<DirGrant>,
     /// The environment.
     pub env: BTreeMap<String, String>,
+    /// HTTP requests; those of jobs that run change too.
+    pub http: HttpOptions,
 }
 
 /// A tenant.
@@ -61,7 +63,7 @@ impl TenantSlot {
         grants: Grants,
         from_config: bool,
     ) -> Arc<Self> {
-        let node = runtime.tenant(record.name.as_str(), &options(&record));
+        let node = runtime.tenant(record.name.as_str(), &options(&record, &grants));
         let slot = Self {
             name: record.name.clone(),
             node,
@@ -79,7 +81,7 @@ impl TenantSlot {
 
     /// What it is from now on. Jobs that run keep what they were given.
     pub(super) fn set(&self, record: TenantRecord, grants: Grants, from_config: bool) {
-        self.node.set(&options(&record));
+        self.node.set(&options(&record, &grants));
         let mut compiling = self.compilations.lock();
         let new = compilations(&record.limits);
         if compiling.0 != new.0 {
@@ -158,7 +160,7 @@ fn requests(limits: &TenantLimits) -> Option<DefaultDirectRateLimiter> {
 }
 
 /// What the node is told of a tenant.
-fn options(record: &TenantRecord) -> TenantOptions {
+fn options(record: &TenantRecord, grants: &Grants) -> TenantOptions {
     let of = |limits: Limits, resource, limit: Option<u64>| match limit {
         Some(limit) => limits.with(resource, limit),
         None => limits,
@@ -182,6 +184,7 @@ fn options(record: &TenantRecord) -> TenantOptions {
         weight: record.weight,
         limits,
         memory_limit: wanted.memory.unwrap_or(u64::MAX),
+        http: grants.http.clone(),
     }
 }
 
@@ -214,6 +217,7 @@ pub(super) fn from_config(config: &TenantConfig) -> (NonZeroU32, TenantLimits, G
     let grants = Grants {
         dirs: config.dirs.clone(),
         env: config.env.clone(),
+        http: config.http.options(),
     };
     (config.weight.unwrap_or(NonZeroU32::MIN), limits, grants)
 }

@@ -24,6 +24,7 @@ use super::{
 };
 use crate::{
     job::JobOptions,
+    outbound::{Lookups, Outbound},
     sandbox::{
         self, CacheDir, EngineError, EngineInfo, LoadError, LoadProblem, Sandboxes,
         SandboxesOptions,
@@ -31,7 +32,7 @@ use crate::{
     scheduler::{Scheduler, SchedulerOptions},
     store::{MemFiles, Spill, SpillDirError},
     tenant::{Account, Limits, Resource},
-    types::{ErrorKind, NodeId, SLOT},
+    types::{ErrorKind, HttpOptions, NodeId, SLOT},
 };
 
 /// How long a shutdown waits for jobs to end in order.
@@ -83,6 +84,8 @@ pub struct RuntimeOptions {
     /// An actor that got no call for so long gives up its instance, and goes on from the same state with the next call
     /// (it takes up to twice as long until it is noticed). `None`: never. Default: one second.
     pub hibernate_after: Option<Duration>,
+    /// What HTTP requests may be made by tasks of jobs that have no tenant of their own. Default: none.
+    pub http: HttpOptions,
     /// Failures made on purpose, for tests.
     pub faults: Faults,
 }
@@ -104,6 +107,7 @@ impl Default for RuntimeOptions {
             max_queued_bytes: 256 << 20,
             cache: CacheDir::User,
             hibernate_after: Some(Duration::from_secs(1)),
+            http: HttpOptions::default(),
             faults: Faults::default(),
         }
     }
@@ -275,20 +279,18 @@ impl Runtime {
                 .on_busy(move |busy| handle.set_busy(busy)),
         )?;
         let account = Account::new("this host", limits(&options), None);
+        let lookups = Lookups::default();
         let node = Arc::new(NodeState {
             id: NodeId::random(),
             slots,
             workers: workers.get(),
             sandboxes,
-            tenant: TenantState::new(
-                scheduler.tenant(NonZeroU32::MIN),
-                account.clone(),
-                options.memory_limit,
-            ),
+            tenant: own_tenant(&scheduler, &account, &lookups, &options),
             account,
             files,
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
+            lookups,
             hibernate_after: options.hibernate_after,
             living: Living::default(),
         });
@@ -489,6 +491,21 @@ impl Drop for Runtime {
             tokio.shutdown_background();
         }
     }
+}
+
+/// Whose jobs those are that have no tenant of their own.
+fn own_tenant(
+    scheduler: &Scheduler<QueuedCall>,
+    account: &Arc<Account>,
+    lookups: &Lookups,
+    options: &RuntimeOptions,
+) -> Arc<TenantState> {
+    TenantState::new(
+        scheduler.tenant(NonZeroU32::MIN),
+        account.clone(),
+        Outbound::new(options.http.clone(), lookups),
+        options.memory_limit,
+    )
 }
 
 /// What all jobs together may hold.

@@ -26,9 +26,10 @@ use super::{
 };
 use crate::{
     job::JobOptions,
+    outbound::Outbound,
     scheduler,
     tenant::{Account, Limits, Resource},
-    types::LogLine,
+    types::{HttpOptions, LogLine},
 };
 
 /// Lines of output that may wait to be read before guests wait.
@@ -43,15 +44,18 @@ pub struct TenantOptions {
     pub limits: Limits,
     /// Bytes of memory that one of its sandboxes may have; at most what the runtime allows.
     pub memory_limit: u64,
+    /// What HTTP requests its tasks may make.
+    pub http: HttpOptions,
 }
 
 impl Default for TenantOptions {
-    /// As much as the runtime allows, at weight 1.
+    /// As much as the runtime allows, at weight 1; no HTTP.
     fn default() -> Self {
         Self {
             weight: NonZeroU32::MIN,
             limits: Limits::default(),
             memory_limit: u64::MAX,
+            http: HttpOptions::default(),
         }
     }
 }
@@ -61,6 +65,8 @@ impl Default for TenantOptions {
 pub(crate) struct TenantState {
     pub(crate) queue: scheduler::Tenant<QueuedCall>,
     pub(crate) account: Arc<Account>,
+    /// Its tasks' way out.
+    pub(crate) http: Outbound,
     memory_limit: AtomicU64,
     /// Detached actors by their names: found from every job of the tenant, and kept.
     pub(super) detached: Mutex<HashMap<String, Arc<ActorHandle>>>,
@@ -70,11 +76,13 @@ impl TenantState {
     pub(super) fn new(
         queue: scheduler::Tenant<QueuedCall>,
         account: Arc<Account>,
+        http: Outbound,
         memory_limit: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
             queue,
             account,
+            http,
             memory_limit: AtomicU64::new(memory_limit),
             detached: Mutex::default(),
         })
@@ -118,7 +126,12 @@ impl Tenant {
         let memory = options.memory_limit.min(node.tenant.memory_limit());
         Self {
             node: node.clone(),
-            state: TenantState::new(queue, account, memory),
+            state: TenantState::new(
+                queue,
+                account,
+                Outbound::new(options.http.clone(), &node.lookups),
+                memory,
+            ),
         }
     }
 
@@ -144,6 +157,7 @@ impl Tenant {
         self.state.memory_limit.store(memory, Ordering::Relaxed);
         self.state.queue.set_weight(options.weight);
         self.state.account.set_limits(&options.limits);
+        self.state.http.set(&options.http);
     }
 
     /// How much of a resource its jobs hold.

@@ -129,7 +129,7 @@ impl Start {
                 .collect(),
             readable: files.chain(&self.path).map(folder).collect(),
             listen_ports: vec![port],
-            outbound: false,
+            outbound: config.has_http(),
             required: !allow_missing,
         };
         let failed = |error: WallsError| Failure::usage(error.to_string());
@@ -327,6 +327,8 @@ fn read_again(
         ("data", config.data == first.data),
         ("host", config.host == first.host),
         ("tls", config.tls.is_some() == first.tls.is_some()),
+        // The walls were raised without a way out.
+        ("http", first.has_http() || !config.has_http()),
     ];
     if let Some((name, _)) = fixed.iter().find(|(_, same)| !same) {
         return Err(format!("`{name}` was changed, which takes a restart"));

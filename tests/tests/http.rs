@@ -698,9 +698,10 @@ fn tenants_have_lists_of_their_own_that_change_while_they_run() {
 #[test]
 fn a_server_has_it_in_its_configuration() {
     let (site, later) = (Site::plain(), Site::plain());
+    let port = site.port;
     let config = |host: &str| {
         format!(
-            "[defaults.http]\nnetworks = [\"{LOOPBACK}\"]\n[tenant.acme.http]\nallow = [\"{host}\"]\nrate = 100\n\
+            "[defaults.http]\nnetworks = [\"{LOOPBACK}\"]\n[tenant.acme.http]\nallow = [\"{host}\", \"localhost:{port}\"]\nrate = 100\n\
              [tenant.other]\n"
         )
     };
@@ -727,10 +728,13 @@ fn a_server_has_it_in_its_configuration() {
         })
     };
     assert_eq!(run(&acme, site.url("/")), "");
+    // By a name, for which the system's resolver reads files behind the walls.
+    let named = site.url("/").replace("127.0.0.1", "localhost");
+    assert_eq!(run(&acme, named), "");
     assert_eq!(run(&acme, later.url("/")), "HttpRefused");
     assert_eq!(run(&other, site.url("/")), "HttpRefused");
     let list = server.wrun(&place.token, &["tenant", "list"]);
-    let listed = format!("  http           {}\n", site.host());
+    let listed = format!("  http           {}, localhost:{port}\n", site.host());
     assert!(
         text(&list.stdout).contains(&listed),
         "{}",
@@ -759,4 +763,158 @@ fn a_server_that_was_started_without_it_takes_a_restart() {
     fs::write(place.path("wrun.toml"), http).unwrap();
     server.signal("-HUP");
     server.says("`http` was changed, which takes a restart");
+}
+
+/// A server of this project's own, with a certificate that its client is told to trust in the system's way.
+#[test]
+fn https_is_spoken_with_who_is_trusted() {
+    let mut place = Place::with("[tls]\ncertificate = \"cert.pem\"\nkey = \"key.pem\"");
+    let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+    fs::write(place.path("cert.pem"), made.cert.pem()).unwrap();
+    fs::write(place.path("key.pem"), made.signing_key.serialize_pem()).unwrap();
+    let server = place.start();
+    let port = server.address.rsplit(':').next().unwrap();
+    let run = |host: &str, trusted: bool| {
+        let mut command = Command::new(wrun());
+        let (host, url) = (
+            format!("{host}:{port}"),
+            format!("https://{host}:{port}/healthz"),
+        );
+        command
+            .args(["submit", HTTP, "--allow-http", &host])
+            .args([
+                "--allow-http-network",
+                LOOPBACK,
+                "--task",
+                "fetch",
+                "--args",
+            ])
+            .arg(json!([url]).to_string())
+            .env_remove("WRUN_ADDRESS");
+        if trusted {
+            command.env("SSL_CERT_FILE", place.path("cert.pem"));
+        }
+        let output = command.output().unwrap();
+        format!("{}{}", text(&output.stdout), text(&output.stderr))
+    };
+    let told = run("localhost", true);
+    assert!(told.starts_with("[200,"), "{told}");
+    let told = run("localhost", false);
+    assert!(
+        told.contains("WR0120") && told.contains("certificate"),
+        "{told}"
+    );
+    // The name is checked, not only the chain.
+    let told = run("127.0.0.1", true);
+    assert!(
+        told.contains("WR0120") && told.contains("certificate"),
+        "{told}"
+    );
+}
+
+/// A guest that does not use the SDK: values that are no requests, and calls that make no sense.
+#[test]
+fn a_guest_that_lies_is_told_so() {
+    let site = Site::plain();
+    let get = |url: &str| {
+        let mut value = b"\0\x03GET".to_vec();
+        value.push(u8::try_from(url.len()).unwrap());
+        value.extend_from_slice(url.as_bytes());
+        value
+    };
+    let (url, gib) = (site.url("/"), [252, 0, 0, 0, 0x40]);
+    let good = [&get(&url)[..], &[0, 0, 0]].concat();
+    let values: [(&[u8], &str); 10] = [
+        (&good, ""),
+        (b"\x01{}", "bincode"),
+        (b"\x02GET", "bincode"),
+        (b"\0", "middle of a field"),
+        (b"\0\x02\xff\xfe\0\0\0\0", "UTF-8"),
+        // A body, a URL, a list of headers of a GiB, of which nothing is there.
+        (
+            &[&get(&url)[..], &[0], &gib, &[0]].concat(),
+            "middle of a field",
+        ),
+        (&[&b"\0\x03GET"[..], &gib].concat(), "middle of a field"),
+        (&[&get(&url)[..], &gib].concat(), "middle of a field"),
+        (&[&get(&url)[..], &[253; 9]].concat(), "middle of a field"),
+        (&[&good[..], b"more"].concat(), "left over"),
+    ];
+    block_on(async {
+        let node = Node::new(&[&site], |_| {}).await;
+        for (value, says) in values {
+            let error = raw(&node, b"http", &[value]).await;
+            match (says, error) {
+                ("", None) => {}
+                (_, Some(error)) => {
+                    assert_eq!(error.kind, ErrorKind::BadArgument, "{error}");
+                    assert!(
+                        !says.is_empty() && error.message.contains(says),
+                        "{says}: {error}"
+                    );
+                }
+                (_, None) => panic!("{says}"),
+            }
+        }
+        let error = raw(&node, b"http", &[&good, &good]).await.unwrap();
+        assert!(error.message.contains("takes 1 arguments"), "{error}");
+        let error = raw(&node, b"ftp", &[&good]).await.unwrap();
+        assert!(
+            error.message.contains("`ftp`") && error.message.contains("`http`"),
+            "{error}"
+        );
+        assert_eq!(site.visits(), 1);
+        node.end().await;
+    });
+}
+
+/// What becomes of a call of the host's function, made by a module whose task passes the error on.
+async fn raw(node: &Node, name: &[u8], args: &[&[u8]]) -> Option<TaskError> {
+    let count = |n: usize| u16::try_from(n).unwrap().to_le_bytes();
+    let mut call = vec![3, 0, 0, 0, 0];
+    call.extend(count(name.len()));
+    call.extend(name);
+    call.extend(count(0));
+    call.extend(count(args.len()));
+    for arg in args {
+        call.push(0);
+        call.extend(u32::try_from(arg.len()).unwrap().to_le_bytes());
+        call.extend([0; 4]);
+        call.extend(*arg);
+    }
+    let data: String = call.iter().map(|byte| format!("\\{byte:02x}")).collect();
+    let length = call.len();
+    let text = format!(
+        r#"(module
+            (import "wrun" "spawn" (func $spawn (param i32 i32 i32 i32) (result i32)))
+            (import "wrun" "get" (func $get (param i32 i32 i64) (result i32)))
+            (import "wrun" "last_error" (func $last_error (param i32 i32) (result i32)))
+            (import "wrun" "fail" (func $fail (param i32 i32 i32)))
+            (import "wrun" "result_write" (func $result (param i32 i32 i32 i32 i32) (result i32)))
+            (memory (export "memory") 2)
+            (data (i32.const 1024) "{data}")
+            (func $relay (call $fail (i32.const 4) (i32.const 65536) (call $last_error (i32.const 65536) (i32.const 65536))))
+            (func (export "t")
+                (if (i32.lt_s (call $spawn (i32.const 1024) (i32.const {length}) (i32.const 0) (i32.const 1)) (i32.const 0))
+                    (then (call $relay) (return)))
+                (if (call $get (i32.const 0) (i32.const 1) (i64.const -1)) (then (call $relay) (return)))
+                (i32.store8 (i32.const 64) (i32.const 1))
+                (i32.store (i32.const 65) (i32.const 0x6c6c756e))
+                (drop (call $result (i32.const 0) (i32.const 64) (i32.const 5) (i32.const 0) (i32.const 0))))
+            (@custom "wrun.manifest" "{{\22abi\22:1,\22kind\22:\22task\22,\22name\22:\22t\22,\22export\22:\22t\22}}\0a"))"#
+    );
+    let module = node
+        .runtime
+        .load("raw", wat::parse_str(text).unwrap())
+        .await
+        .unwrap();
+    let job = node.runtime.open(&module, JobOptions::default()).unwrap();
+    let pending = job
+        .call_json("t", Vec::new(), CallOptions::default())
+        .await
+        .unwrap();
+    let error = pending.json().await.err();
+    drop(pending);
+    job.close().await;
+    error
 }

@@ -227,6 +227,12 @@ pub(super) struct ReplayArgs {
     /// End it after this time: 500ms, 10s, 1.5m, 1h30m; a plain number is seconds
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(super) timeout: Option<Duration>,
+    /// A host that it may ask over HTTP, as for submit
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(super) allow_http: Vec<HostRule>,
+    /// A network that it may reach so although its addresses are not public
+    #[arg(long, value_name = "CIDR", requires = "allow_http")]
+    pub(super) allow_http_network: Vec<Network>,
     /// Print everything as JSON lines on standard output: log lines, events, result, end
     #[arg(long)]
     pub(super) json: bool,

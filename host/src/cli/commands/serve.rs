@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     api::{DEFAULT_TENANT, WallView},
@@ -120,6 +120,10 @@ impl Start {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
+        // Where certificates to trust are, if not in the system's place.
+        let trusted = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
+        let trusted = trusted.into_iter().flatten().map(PathBuf::from);
+        let trusted = trusted.filter(|path| config.has_http() && path.exists());
         let options = WallsOptions {
             writable: [&self.data]
                 .into_iter()
@@ -127,7 +131,7 @@ impl Start {
                 .chain(&config.host.spill_dir)
                 .cloned()
                 .collect(),
-            readable: files.chain(&self.path).map(folder).collect(),
+            readable: files.chain(&self.path).map(folder).chain(trusted).collect(),
             listen_ports: vec![port],
             outbound: config.has_http(),
             required: !allow_missing,
@@ -244,8 +248,11 @@ async fn serve(start: Start, parts: Parts, greeting: &str) -> Result<Exit> {
     let daemon = Daemon::start(runtime, ledger, recovered, &start.config);
     let daemon = daemon.map_err(|error| Failure::usage(error.to_string()))?;
     let server = Server::new(listener, tls.clone(), daemon.clone(), walls)?;
+    // Before anybody knows that it is there, since a SIGHUP that is not handled ends the process.
+    let hangups = signal(SignalKind::hangup());
     output::print(greeting)?;
     let reloads = tokio::runtime::Handle::current().spawn(reload(
+        hangups,
         start.path.clone(),
         start.config.clone(),
         daemon.clone(),
@@ -294,8 +301,14 @@ fn tell(recovered: &Recovered) {
 }
 
 /// Reads the configuration again whenever a SIGHUP comes.
-async fn reload(path: Option<PathBuf>, first: ServeConfig, daemon: Daemon, tls: Option<Tls>) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
+async fn reload(
+    hangups: std::io::Result<Signal>,
+    path: Option<PathBuf>,
+    first: ServeConfig,
+    daemon: Daemon,
+    tls: Option<Tls>,
+) {
+    let Ok(mut hangups) = hangups else {
         return output::note("SIGHUP can't be handled: the configuration is not read again");
     };
     while hangups.recv().await.is_some() {

@@ -88,6 +88,14 @@ pub enum ErrorKind {
     WouldDeadlock,
     /// A ref or handle that names nothing here.
     BadHandle,
+    /// An HTTP request to a host that is not allowed.
+    HttpRefused,
+    /// An HTTP request to a host that has no address that may be reached.
+    HttpAddress,
+    /// An HTTP request or response that is larger than it may be.
+    HttpTooLarge,
+    /// An HTTP request without a response: no connection, or one that failed.
+    HttpFailed,
     /// Something a later version of the runtime knows.
     #[default]
     #[serde(other)]

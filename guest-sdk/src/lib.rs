@@ -65,6 +65,7 @@ mod context;
 mod error;
 mod gather;
 mod handle;
+pub mod http;
 mod links;
 mod object;
 mod options;

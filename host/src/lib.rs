@@ -28,6 +28,7 @@ pub mod daemon;
 pub mod job;
 pub mod ledger;
 pub mod node;
+pub mod outbound;
 pub mod rt;
 pub mod sandbox;
 pub mod scheduler;
@@ -43,4 +44,7 @@ pub use node::{
     StartError, SubmitError, Tenant, TenantOptions,
 };
 pub use sandbox::{CacheDir, LoadError, ModuleInfo, inspect};
-pub use types::{DirGrant, ErrorKind, Event, JobStats, LogLine, TaskError};
+pub use types::{
+    DirGrant, ErrorKind, Event, HostRule, HttpLimits, HttpOptions, JobStats, LogLine, Network,
+    TaskError,
+};

@@ -15,7 +15,7 @@ const LAYERS: &[&[&str]] = &[
     &["api", "config", "ledger", "walls"],
     &["node"],
     &["actor", "job"],
-    &["scheduler", "sandbox"],
+    &["scheduler", "sandbox", "outbound"],
     &["store"],
     &["tenant"],
     &["types"],

@@ -9,7 +9,10 @@
 
 use std::collections::{HashMap, HashSet};
 use std::fs;
+use std::io::{Read as _, Write as _};
+use std::net::TcpListener;
 use std::path::Path;
+use std::thread;
 
 use wrun_tests::{Run, guest, submit};
 
@@ -540,6 +543,50 @@ fn word_count() {
             expected.len()
         )
     );
+}
+
+#[test]
+fn fetch_words() {
+    const PAGES: usize = 3;
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let host = listener.local_addr().unwrap().to_string();
+    // Nobody is answered before all of them have asked.
+    let site = thread::spawn(move || {
+        let mut asked: Vec<_> = listener
+            .incoming()
+            .take(PAGES)
+            .map(Result::unwrap)
+            .collect();
+        for stream in &mut asked {
+            let mut request = [0; 4096];
+            let n = stream.read(&mut request).unwrap();
+            let (status, words) = match &request[..n.min(8)] {
+                b"GET /gon" => ("404 Not Found", ""),
+                b"GET /two" => ("200 OK", "two words"),
+                _ => ("200 OK", "word"),
+            };
+            let length = words.len();
+            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{words}");
+            stream.write_all(head.as_bytes()).unwrap();
+        }
+    });
+    let run = submit(guest::FETCH_WORDS)
+        .option("--allow-http", &host)
+        .option("--allow-http-network", "127.0.0.0/8")
+        .arg(format!("http://{host}/two"))
+        .arg(format!("http://{host}/one"))
+        .arg(format!("http://{host}/gone"))
+        .arg("http://example.com/")
+        .run();
+    let lines = run.lines();
+    assert_eq!(lines[0], format!("       2 http://{host}/two"));
+    assert_eq!(lines[1], format!("       1 http://{host}/one"));
+    assert!(lines[2].ends_with("answered 404"), "{lines:?}");
+    assert!(
+        lines[3].contains("`example.com` is not allowed"),
+        "{lines:?}"
+    );
+    site.join().unwrap();
 }
 
 /// The same count without `wrun`: words, most frequent first, and the number of files.

@@ -114,6 +114,7 @@ impl<'a> Calls<'a> {
             0 => CallKind::Task,
             1 => CallKind::Constructor,
             2 => CallKind::Method,
+            3 => CallKind::Host,
             other => return Err(CallError::UnknownKind(other)),
         };
         let actor = self.u32()?;

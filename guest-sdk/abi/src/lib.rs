@@ -1,13 +1,14 @@
 //! What a wrun guest and its host say to each other: the numbers and encodings of `ABI.md`, used by both sides.
 //!
 //! [`Status`], [`FailKind`], [`CallKind`] and [`mod@format`] are the numbers; [`CallOptions`] and [`call`] encode and decode
-//! what the import `spawn` takes. Nothing here allocates more than the input's length, and no input can make it panic:
+//! what the import `spawn` takes, [`http`] what the host's function of that name takes and gives. Nothing here allocates more than the input's length, and no input can make it panic:
 //! decoding checks each length against what is left. It knows nothing of how calls are run or values are serialized.
 
 #![forbid(unsafe_code)]
 #![warn(missing_docs)]
 
 pub mod call;
+pub mod http;
 mod options;
 
 pub use options::{CallOptions, FOREVER, OptionError, SLOT};
@@ -153,6 +154,8 @@ pub enum CallKind {
     Constructor,
     /// A method of a living actor.
     Method,
+    /// A function of the host, which runs in no sandbox ([`http`]).
+    Host,
 }
 
 impl CallKind {
@@ -163,6 +166,7 @@ impl CallKind {
             Self::Task => 0,
             Self::Constructor => 1,
             Self::Method => 2,
+            Self::Host => 3,
         }
     }
 }

@@ -108,6 +108,12 @@ fn prepare(frame: &Frame, spec: &Spec) -> Result<(CallOptions, Vec<Given>)> {
             format!("asks for {need} slots, but there are only {total}"),
         ));
     }
+    if spec.entry.kind == CallKind::Host {
+        return Err(Error::of(
+            ErrorKind::HttpRefused,
+            "there is no HTTP in local mode: build the module and run it with `wrun submit --allow-http HOST`",
+        ));
+    }
     if spec.entry.kind == CallKind::Constructor
         && options.get_if_exists != Some(true)
         && let Some(name) = &options.name
@@ -140,6 +146,8 @@ fn start(frame: &Frame, spec: &Spec, options: CallOptions, args: Vec<Given>) -> 
             held
         }
         CallKind::Constructor => vec![construct(frame, spec, options, args)],
+        // Refused before.
+        CallKind::Host => Vec::new(),
         CallKind::Method => {
             // It was found a moment ago, and the caller's handle holds it.
             let Ok(hold) = handles::actor(spec.actor) else {

@@ -30,6 +30,7 @@
 //!   (`get`, `wait`, `sleep`, …) or ends. Its result is the error at once.
 //! - There are no system failures, so `max_retries` shows only with `retry_errors`, or for methods of an actor that is restarted
 //!   after a panic, a timeout or `kill_and_restart`.
+//! - There is no [`http`](crate::http): requests fail.
 //! - No deadlock is detected, and a ref can't outlive the process.
 //!
 //! # How it is built

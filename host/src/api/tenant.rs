@@ -48,6 +48,9 @@ pub struct TenantView {
     pub limits: TenantLimits,
     /// What it has.
     pub used: TenantUse,
+    /// The hosts that its tasks may ask over HTTP.
+    #[serde(default)]
+    pub http: Vec<String>,
     /// Whether the configuration file says what it is, so that requests can't change it.
     pub from_config: bool,
     /// When it was made: milliseconds since 1970.

@@ -130,6 +130,7 @@ pub(super) enum Sent {
 pub(super) fn check(run: &RunArgs) -> Result<()> {
     let given = [
         ("--dir", !run.dir.is_empty()),
+        ("--allow-http", !run.allow_http.is_empty()),
         ("--num-cpus", run.num_cpus.is_some()),
         ("--memory-limit", run.memory_limit.is_some()),
         ("--object-store-memory", run.object_store_memory.is_some()),

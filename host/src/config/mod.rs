@@ -13,6 +13,7 @@
 mod call_args;
 mod error;
 mod grant;
+mod http;
 mod serve;
 mod settings;
 mod units;
@@ -21,6 +22,7 @@ pub use call_args::CallArgs;
 pub use error::ConfigError;
 pub(crate) use error::error_text;
 pub use grant::{EnvVar, parse_dir};
+pub use http::HttpConfig;
 pub use serve::{
     DEFAULT_DATA, DEFAULT_LISTEN, HostConfig, Seconds, ServeConfig, Size, TenantConfig, TlsConfig,
 };

@@ -15,7 +15,8 @@ use std::{
 use serde::{Deserialize, Deserializer, de};
 
 use super::{
-    ConfigError, EnvVar, RuntimeSettings, error_text, parse_dir, parse_duration, parse_size,
+    ConfigError, EnvVar, HttpConfig, RuntimeSettings, error_text, parse_dir, parse_duration,
+    parse_size,
 };
 use crate::types::DirGrant;
 
@@ -118,6 +119,7 @@ impl HostConfig {
             object_store_memory: bytes(self.object_store_memory),
             spill: self.spill_dir.clone().map(crate::node::SpillTo::Dir),
             spill_limit: bytes(self.spill_limit),
+            ..RuntimeSettings::default()
         }
     }
 }
@@ -173,6 +175,8 @@ pub struct TenantConfig {
     pub dirs: Vec<DirGrant>,
     /// The environment of its jobs.
     pub env: BTreeMap<String, String>,
+    /// What HTTP requests its tasks may make.
+    pub http: HttpConfig,
 }
 
 fn dirs<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<DirGrant>, D::Error> {
@@ -191,6 +195,7 @@ impl TenantConfig {
                     $($field: self.$field.or(defaults.$field),)*
                     dirs: if self.dirs.is_empty() { defaults.dirs.clone() } else { self.dirs.clone() },
                     env: defaults.env.iter().chain(&self.env).map(|(k, v)| (k.clone(), v.clone())).collect(),
+                    http: self.http.over(&defaults.http),
                 }
             };
         }
@@ -221,6 +226,14 @@ impl TenantConfig {
 }
 
 impl ServeConfig {
+    /// Whether any tenant may make HTTP requests, one that requests make included.
+    #[must_use]
+    pub fn has_http(&self) -> bool {
+        let tenants = self.tenant.values();
+        let is_on = |tenant: &TenantConfig| tenant.over(&self.defaults).http.is_on();
+        self.defaults.http.is_on() || tenants.into_iter().any(is_on)
+    }
+
     /// Reads the file.
     ///
     /// # Errors
@@ -346,8 +359,45 @@ mod tests {
     }
 
     #[test]
+    fn http_is_off_unless_a_host_is_allowed() {
+        let config = parse(
+            r#"
+            [defaults.http]
+            allow = ["api.example.com"]
+            rate = 5
+            max_response = "1MiB"
+            [tenant.a.http]
+            networks = ["10.0.0.0/8"]
+            timeout = "2s"
+            [tenant.b.http]
+            allow = []
+            "#,
+        )
+        .unwrap();
+        let http = |name: &str| config.tenant[name].over(&config.defaults).http.options();
+        let a = http("a");
+        assert!(a.allows(true, "api.example.com", 443) && a.networks.len() == 1);
+        let limits = (
+            a.limits.rate.get(),
+            a.limits.burst.get(),
+            a.limits.response_bytes,
+        );
+        assert_eq!(limits, (5, 5, 1 << 20));
+        assert_eq!(a.limits.timeout, Duration::from_secs(2));
+        assert!(!http("b").is_on() && config.has_http());
+        assert!(!parse("[tenant.b.http]\nrate = 1").unwrap().has_http());
+    }
+
+    #[test]
     fn mistakes_are_named_with_their_place() {
         for (text, expected) in [
+            ("[tenant.a.http]\nallow = [\"http://a/\"]", "has a scheme"),
+            (
+                "[tenant.a.http]\nnetworks = [\"10.0.0.1/8\"]",
+                "`10.0.0.0/8`",
+            ),
+            ("[tenant.a.http]\nat_once = 0", "nonzero"),
+            ("[tenant.a.http]\nalow = []", "alow"),
             ("listn = 1", "listn"),
             ("listen = \"here\"", "line 1"),
             ("[tenant.a]\nmemory = \"much\"", "`much` is not a size"),

@@ -7,7 +7,7 @@ use crate::{
     job::JobOptions,
     node::{RuntimeOptions, SpillTo},
     sandbox::CacheDir,
-    types::DirGrant,
+    types::{DirGrant, HostRule, Network},
 };
 
 /// Looks up an environment variable.
@@ -26,6 +26,10 @@ pub struct RuntimeSettings {
     pub spill: Option<SpillTo>,
     /// Bytes of objects there; `WRUN_SPILL_LIMIT`.
     pub spill_limit: Option<u64>,
+    /// Hosts that may be asked over HTTP.
+    pub allow_http: Vec<HostRule>,
+    /// Networks that may be reached so although their addresses are not public.
+    pub allow_http_networks: Vec<Network>,
 }
 
 impl RuntimeSettings {
@@ -68,6 +72,8 @@ impl RuntimeSettings {
         if let Some(bytes) = first(self.spill_limit, env, "WRUN_SPILL_LIMIT", parse_size)? {
             options.spill_limit = bytes;
         }
+        options.http.allow = self.allow_http.clone();
+        options.http.networks = self.allow_http_networks.clone();
         Ok(options)
     }
 }

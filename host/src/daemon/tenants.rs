@@ -23,7 +23,7 @@ use crate::{
     ledger::{TenantLimits, TenantName, TenantRecord},
     node::{self, Compiler, TenantOptions},
     tenant::{Limits, Resource},
-    types::DirGrant,
+    types::{DirGrant, HttpOptions},
 };
 
 /// Bytes of output that are kept of a job of a tenant that has no limit.
@@ -45,6 +45,8 @@ pub struct Grants {
     pub dirs: Vec<DirGrant>,
     /// The environment.
     pub env: BTreeMap<String, String>,
+    /// HTTP requests; those of jobs that run change too.
+    pub http: HttpOptions,
 }
 
 /// A tenant.
@@ -80,7 +82,8 @@ impl TenantSlot {
         from_config: bool,
     ) -> Arc<Self> {
         let host = runtime.limits();
-        let node = runtime.tenant(record.name.as_str(), &options(&record, &host));
+        let made = options(&record, &grants, &host);
+        let node = runtime.tenant(record.name.as_str(), &made);
         let slot = Self {
             host,
             name: record.name.clone(),
@@ -100,7 +103,7 @@ impl TenantSlot {
 
     /// What it is from now on. Jobs that run keep what they were given.
     pub(super) fn set(&self, record: TenantRecord, grants: Grants, from_config: bool) {
-        self.node.set(&options(&record, &self.host));
+        self.node.set(&options(&record, &grants, &self.host));
         let mut state = self.state.write();
         if state.record.limits.requests_per_second != record.limits.requests_per_second {
             *self.requests.write() = requests(&record.limits);
@@ -209,7 +212,7 @@ fn requests(limits: &TenantLimits) -> Option<DefaultDirectRateLimiter> {
 
 /// What the node is told of a tenant. Of what it has no limit of its own for, it may have half of the host's, so that
 /// none alone leaves nothing to others.
-fn options(record: &TenantRecord, host: &Limits) -> TenantOptions {
+fn options(record: &TenantRecord, grants: &Grants, host: &Limits) -> TenantOptions {
     let wanted = &record.limits;
     let limits = [
         (Resource::SandboxBytes, wanted.memory),
@@ -231,6 +234,7 @@ fn options(record: &TenantRecord, host: &Limits) -> TenantOptions {
         weight: record.weight,
         limits,
         memory_limit: wanted.memory.unwrap_or(u64::MAX),
+        http: grants.http.clone(),
     }
 }
 
@@ -265,6 +269,7 @@ pub(super) fn from_config(config: &TenantConfig) -> (NonZeroU32, TenantLimits, G
     let grants = Grants {
         dirs: config.dirs.clone(),
         env: config.env.clone(),
+        http: config.http.options(),
     };
     (config.weight.unwrap_or(NonZeroU32::MIN), limits, grants)
 }

@@ -47,6 +47,8 @@ pub(crate) enum Kind {
     Constructor(Arc<ActorCell>),
     /// A method of this actor, in this caller's order.
     Method(Arc<ActorCell>, CallerId),
+    /// A function of the host, which takes no sandbox: an HTTP request.
+    Request,
 }
 
 /// Options with every default filled in. The default is that of a call that will never run.

@@ -32,7 +32,7 @@ pub(crate) fn stop(call: &Arc<Call>, reason: TaskError) {
             );
             super::actor::kill(actor, call, error);
         }
-        Kind::Main | Kind::Task => {
+        Kind::Main | Kind::Task | Kind::Request => {
             call.cancel.request(reason.clone());
             if !call.is_running() {
                 call.end(Err(call.error(reason)));

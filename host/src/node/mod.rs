@@ -3,7 +3,7 @@
 //!
 //! [`Runtime`] owns the threads; [`Runtime::load`] makes a [`Module`], [`Runtime::submit`] and [`Runtime::open`] make a
 //! [`Job`], calls in it give a [`Pending`]. Inside, a `Call` is one call's life (`call.rs`), made by `submit.rs`, run
-//! by `run.rs` (tasks, `main`) or `actor.rs` (methods), served by `services.rs`, stopped by `cancel.rs`.
+//! by `run.rs` (tasks, `main`), `actor.rs` (methods) or `request.rs` (HTTP requests), served by `services.rs`, stopped by `cancel.rs`.
 //!
 //! Invariants: a call's results are recorded once; a job that ended holds no sandbox, no queued call and no object; a
 //! runtime that was dropped has no thread left. There is no global state: several runtimes live in one process.
@@ -16,6 +16,7 @@ mod compilers;
 mod faults;
 mod idle;
 mod record;
+mod request;
 #[cfg(feature = "guard-switch")]
 mod reuse;
 mod run;

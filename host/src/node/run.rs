@@ -12,6 +12,7 @@ use super::{
     actor,
     call::{Call, Kind},
     faults::Fault,
+    request,
     services::CallServices,
 };
 use crate::{
@@ -35,6 +36,7 @@ impl Execute for QueuedCall {
         // Each is as large as it must be: there may be many of both.
         match self.0.kind() {
             Kind::Constructor(cell) => Box::pin(run_actor(cell.clone(), self.0, turn)),
+            Kind::Request => Box::pin(request::run(self.0, turn)),
             Kind::Main | Kind::Task | Kind::Method(..) => Box::pin(run_task(self.0, turn)),
         }
     }
@@ -44,7 +46,7 @@ async fn run_task(call: Arc<Call>, turn: Turn) {
     if !call.begin() {
         return;
     }
-    let guard = HostBug(Some(call.clone()));
+    let guard = HostBug::of(&call);
     let end = {
         let attempt = pin!(attempt(&call, turn));
         interruptible(&call, call.settings().timeout, attempt).await
@@ -57,7 +59,7 @@ async fn run_actor(cell: Arc<actor::ActorCell>, call: Arc<Call>, turn: Turn) {
     if !call.begin() {
         return;
     }
-    let guard = HostBug(Some(call.clone()));
+    let guard = HostBug::of(&call);
     actor::live(&call, &cell, turn).await;
     guard.defuse();
 }
@@ -66,7 +68,7 @@ async fn run_actor(cell: Arc<actor::ActorCell>, call: Arc<Call>, turn: Turn) {
 pub(crate) async fn drive(call: Arc<Call>, turn: Turn) {
     let job = call.job().clone();
     let limit = job.options.timeout;
-    let guard = HostBug(Some(call.clone()));
+    let guard = HostBug::of(&call);
     let end = if call.queue() && call.begin() {
         let attempt = pin!(attempt(&call, turn));
         interruptible(&call, limit, attempt).await
@@ -222,10 +224,14 @@ fn settle(call: &Arc<Call>, outcome: Result<Vec<Value>, TaskError>) {
 }
 
 /// Ends a call whose fiber is dropped before it ended the call: the host panicked.
-struct HostBug(Option<Arc<Call>>);
+pub(super) struct HostBug(Option<Arc<Call>>);
 
 impl HostBug {
-    fn defuse(mut self) {
+    pub(super) fn of(call: &Arc<Call>) -> Self {
+        Self(Some(call.clone()))
+    }
+
+    pub(super) fn defuse(mut self) {
         self.0 = None;
     }
 }
@@ -245,6 +251,9 @@ impl Drop for HostBug {
                 let job = call.job().clone();
                 let tokio = job.node.tokio.clone();
                 tokio.spawn(async move { job.finish(1, Some((*error).clone()), 0).await });
+            }
+            Kind::Request => {
+                call.end(Err(call.error(error)));
             }
             Kind::Task | Kind::Method(..) => settle(&call, Err(error)),
         }

@@ -22,6 +22,7 @@ use super::{
 };
 use crate::{
     job::JobOptions,
+    outbound::{Lookups, Outbound},
     sandbox::{
         self, CacheDir, EffortLimits, EngineError, EngineInfo, LoadError, Sandboxes,
         SandboxesOptions,
@@ -29,7 +30,7 @@ use crate::{
     scheduler::{Scheduler, SchedulerOptions},
     store::{MemFiles, Spill, SpillDirError},
     tenant::{Account, Limits, Resource},
-    types::{NodeId, SLOT},
+    types::{HttpOptions, NodeId, SLOT},
 };
 
 /// How long a shutdown waits for jobs to end in order.
@@ -84,6 +85,8 @@ pub struct RuntimeOptions {
     /// An actor that got no call for so long gives up its instance, and goes on from the same state with the next call
     /// (it takes up to twice as long until it is noticed). `None`: never. Default: one second.
     pub hibernate_after: Option<Duration>,
+    /// What HTTP requests may be made by tasks of jobs that have no tenant of their own. Default: none.
+    pub http: HttpOptions,
     /// Failures made on purpose, for tests.
     pub faults: Faults,
 }
@@ -106,6 +109,7 @@ impl Default for RuntimeOptions {
             cache: CacheDir::User,
             untrusted_modules: false,
             hibernate_after: Some(Duration::from_secs(1)),
+            http: HttpOptions::default(),
             faults: Faults::default(),
         }
     }
@@ -275,21 +279,19 @@ impl Runtime {
                 .on_busy(move |busy| handle.set_busy(busy)),
         )?;
         let account = Account::new("this host", limits(&options), None);
+        let lookups = Lookups::default();
         let node = Arc::new(NodeState {
             id: NodeId::random(),
             slots,
             workers: workers.get(),
             sandboxes,
-            tenant: TenantState::new(
-                scheduler.tenant(NonZeroU32::MIN),
-                account.clone(),
-                options.memory_limit,
-            ),
+            tenant: own_tenant(&scheduler, &account, &lookups, &options),
             account,
             files,
             compilers: Compilers::new(workers.get(), tokio.handle().clone()),
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
+            lookups,
             hibernate_after: options.hibernate_after,
             living: Living::default(),
         });
@@ -432,6 +434,21 @@ fn engines(options: &RuntimeOptions) -> SandboxesOptions {
         parallel: !untrusted,
         ..SandboxesOptions::default()
     }
+}
+
+/// Whose jobs those are that have no tenant of their own.
+fn own_tenant(
+    scheduler: &Scheduler<QueuedCall>,
+    account: &Arc<Account>,
+    lookups: &Lookups,
+    options: &RuntimeOptions,
+) -> Arc<TenantState> {
+    TenantState::new(
+        scheduler.tenant(NonZeroU32::MIN),
+        account.clone(),
+        Outbound::new(options.http.clone(), lookups),
+        options.memory_limit,
+    )
 }
 
 /// What all jobs together may hold.

@@ -26,7 +26,7 @@ use crate::{
 };
 
 /// What an object takes in the host besides its value, about: many small ones are not free.
-const OBJECT_BYTES: usize = 256;
+pub(super) const OBJECT_BYTES: usize = 256;
 
 /// A guest that nobody waits for is suspended at each of so many ticks, so that the time it takes is charged.
 const COUNTED: u32 = 8;
@@ -65,7 +65,11 @@ impl CallServices {
         matches!(&self.call.outputs, Outputs::Stream(stream) if stream.is_abandoned())
     }
 
-    async fn charge(&mut self, resource: tenant::Resource, n: u64) -> Result<Charge, TaskError> {
+    pub(super) async fn charge(
+        &mut self,
+        resource: tenant::Resource,
+        n: u64,
+    ) -> Result<Charge, TaskError> {
         match self.call.job().account.charge(resource, n) {
             Ok(charge) => Ok(charge),
             Err(over) if over.is_hopeless() => Err(over_limit(&over)),
@@ -372,7 +376,7 @@ impl HostServices for CallServices {
         let node = &self.call.job().node;
         let actor = match self.sandbox.kind() {
             Kind::Constructor(cell) => Some(cell),
-            Kind::Main | Kind::Task | Kind::Method(..) => None,
+            Kind::Main | Kind::Task | Kind::Method(..) | Kind::Request => None,
         };
         let context = json!({
             "job": self.call.job().id,

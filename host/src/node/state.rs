@@ -26,6 +26,7 @@ use super::{
 use crate::{
     actor::CallerId,
     job::{Counters, Emitter, JobOptions, Registry},
+    outbound::Lookups,
     rt::{clock, guard::Guard},
     sandbox::{Module, Sandboxes, WasiConfig},
     scheduler::Job as JobQueue,
@@ -48,6 +49,7 @@ pub(crate) struct NodeState {
     pub(crate) files: MemFiles,
     pub(crate) tokio: tokio::runtime::Handle,
     pub(crate) faults: Faults,
+    pub(crate) lookups: Lookups,
     pub(crate) hibernate_after: Option<Duration>,
     pub(crate) living: Living,
 }

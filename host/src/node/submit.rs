@@ -11,6 +11,7 @@ use smallvec::SmallVec;
 use super::{
     actor::{ActorCell, ActorHandle, MailboxLimit},
     call::{Call, Common, Kind, Outputs, Settings, arguments_waker},
+    request,
     run::QueuedCall,
     state::JobState,
 };
@@ -204,7 +205,11 @@ fn bytes(spec: &CallSpec<Resource>, function: &FunctionInfo) -> u64 {
         .sum();
     let name = spec.options.name.as_ref().map_or(0, String::len);
     let results = function.num_returns * ObjectRef::BYTES;
-    (bytes + name + results + size_of::<Call>()) as u64
+    let fiber = match spec.target {
+        Target::Host(_) => request::FIBER_BYTES,
+        _ => 0,
+    };
+    (bytes + name + results + size_of::<Call>() + fiber) as u64
 }
 
 /// The names there are, for a message about one that is not among them.
@@ -256,6 +261,9 @@ fn find<'m>(
                 listed(manifest.constructors().iter().map(|f| f.name.as_ref())),
             ),
         },
+        Target::Host(name) => request::function(name)
+            .ok_or(())
+            .or_else(|()| missing("function of the host", name, "there is `http`".to_owned())),
         Target::Method(actor, method) => {
             let class = ActorHandle::of(actor)?.cell().class.clone();
             match manifest.method(&class, method) {
@@ -273,7 +281,15 @@ fn find<'m>(
     }
 }
 
-fn settings(job: &JobState, options: &CallOptions, is_method: bool) -> Result<Settings, TaskError> {
+fn settings(
+    job: &JobState,
+    options: &CallOptions,
+    target: &Target<Resource>,
+) -> Result<Settings, TaskError> {
+    if matches!(target, Target::Host(_)) {
+        return Ok(request::settings(options));
+    }
+    let is_method = matches!(target, Target::Method(..));
     let slots = options.num_cpus.unwrap_or(SLOT);
     let most = job.tenant.memory_limit();
     let memory = options.memory.unwrap_or(most);
@@ -425,14 +441,14 @@ fn prepare(
             (kind, outputs(&function, id, handles))
         }
         Target::Task(_) => (Kind::Task, outputs(&function, id, handles)),
+        Target::Host(_) => (Kind::Request, outputs(&function, id, handles)),
     };
-    let (settings, never) = match settings(job, &options, matches!(spec.target, Target::Method(..)))
-    {
+    let (settings, never) = match settings(job, &options, &spec.target) {
         Ok(settings) => (settings, None),
         Err(never) => (Settings::default(), Some(never)),
     };
     let own_name = match (&spec.target, &options.name) {
-        (Target::Task(_), Some(name)) => Some(Arc::from(name.as_str())),
+        (Target::Task(_) | Target::Host(_), Some(name)) => Some(Arc::from(name.as_str())),
         _ => None,
     };
     let common = Common {
@@ -650,7 +666,7 @@ fn settle(call: &Arc<Call>) {
                 call.end(Err(error));
             }
         }
-        Kind::Main | Kind::Task | Kind::Constructor(_) => {
+        Kind::Main | Kind::Task | Kind::Request | Kind::Constructor(_) => {
             if let Some(error) = failed {
                 return refuse(call, (*error).clone());
             }

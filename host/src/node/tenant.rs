@@ -30,10 +30,11 @@ use super::{
 };
 use crate::{
     job::JobOptions,
+    outbound::Outbound,
     rt::guard::Guard,
     scheduler,
     tenant::{Account, Limits, Resource},
-    types::{ErrorKind, LogLine, TaskError},
+    types::{ErrorKind, HttpOptions, LogLine, TaskError},
 };
 
 /// Lines of output that may wait to be read before guests wait.
@@ -48,15 +49,18 @@ pub struct TenantOptions {
     pub limits: Limits,
     /// Bytes of memory that one of its sandboxes may have; at most what the runtime allows.
     pub memory_limit: u64,
+    /// What HTTP requests its tasks may make.
+    pub http: HttpOptions,
 }
 
 impl Default for TenantOptions {
-    /// As much as the runtime allows, at weight 1.
+    /// As much as the runtime allows, at weight 1; no HTTP.
     fn default() -> Self {
         Self {
             weight: NonZeroU32::MIN,
             limits: Limits::default(),
             memory_limit: u64::MAX,
+            http: HttpOptions::default(),
         }
     }
 }
@@ -66,6 +70,8 @@ impl Default for TenantOptions {
 pub(crate) struct TenantState {
     pub(crate) queue: scheduler::Tenant<QueuedCall>,
     pub(crate) account: Arc<Account>,
+    /// Its tasks' way out.
+    pub(crate) http: Outbound,
     memory_limit: AtomicU64,
     /// Detached actors by their names: found from every job of the tenant, and kept.
     pub(super) detached: Mutex<HashMap<String, Arc<ActorHandle>>>,
@@ -75,11 +81,13 @@ impl TenantState {
     pub(super) fn new(
         queue: scheduler::Tenant<QueuedCall>,
         account: Arc<Account>,
+        http: Outbound,
         memory_limit: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
             queue,
             account,
+            http,
             memory_limit: AtomicU64::new(memory_limit),
             detached: Mutex::default(),
         })
@@ -123,7 +131,12 @@ impl Tenant {
         let memory = options.memory_limit.min(node.tenant.memory_limit());
         Self {
             node: node.clone(),
-            state: TenantState::new(queue, account, memory),
+            state: TenantState::new(
+                queue,
+                account,
+                Outbound::new(options.http.clone(), &node.lookups),
+                memory,
+            ),
         }
     }
 
@@ -193,6 +206,7 @@ impl Tenant {
         self.state.memory_limit.store(memory, Ordering::Relaxed);
         self.state.queue.set_weight(options.weight);
         self.state.account.set_limits(&options.limits);
+        self.state.http.set(&options.http);
     }
 
     /// How much of a resource its jobs hold.

@@ -260,6 +260,13 @@ fn view(daemon: &crate::daemon::Daemon, slot: &Arc<TenantSlot>) -> Result<Tenant
             jobs: counts.queued + counts.running,
             cpu_seconds: slot.node.cpu().as_secs_f64(),
         },
+        http: slot
+            .grants()
+            .http
+            .allow
+            .iter()
+            .map(ToString::to_string)
+            .collect(),
         from_config: slot.is_from_config(),
         created_at: record.created_at,
     })

@@ -634,6 +634,15 @@ impl Charge {
         Ok(())
     }
 
+    /// Holds what `other` holds, too. Both must be of one account and one resource, else they stay apart and `other` is
+    /// given back.
+    pub fn absorb(&mut self, mut other: Self) {
+        let same = Arc::ptr_eq(&self.shard.core, &other.shard.core);
+        if same && self.resource == other.resource {
+            self.n += std::mem::take(&mut other.n);
+        }
+    }
+
     /// Gives back `n` of what it holds, or all if that is less.
     pub fn shrink(&mut self, n: u64) {
         let n = n.min(self.n);

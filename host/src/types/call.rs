@@ -18,6 +18,8 @@ pub enum Target<R> {
     Constructor(Arc<str>),
     /// A method of a living actor.
     Method(R, Arc<str>),
+    /// A function of the host by its name.
+    Host(Arc<str>),
 }
 
 /// The bytes of a value and what it refers to.

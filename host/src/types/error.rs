@@ -41,6 +41,14 @@ pub enum ErrorKind {
     WouldDeadlock,
     /// A handle that names nothing here.
     BadHandle,
+    /// An HTTP request to a host that is not allowed.
+    HttpRefused,
+    /// An HTTP request to a host that has no address that may be reached.
+    HttpAddress,
+    /// An HTTP request or response that is larger than it may be.
+    HttpTooLarge,
+    /// An HTTP request without a response: no connection, or one that failed.
+    HttpFailed,
 }
 
 impl ErrorKind {
@@ -64,6 +72,10 @@ impl ErrorKind {
             Self::Exists => "WR0114",
             Self::WouldDeadlock => "WR0115",
             Self::BadHandle => "WR0116",
+            Self::HttpRefused => "WR0117",
+            Self::HttpAddress => "WR0118",
+            Self::HttpTooLarge => "WR0119",
+            Self::HttpFailed => "WR0120",
         }
     }
 

@@ -5,6 +5,7 @@ mod call;
 mod error;
 mod event;
 mod grant;
+mod http;
 mod id;
 mod limits;
 
@@ -14,6 +15,7 @@ pub(crate) use error::Paid;
 pub use error::{ErrorKind, TaskError};
 pub use event::{CallState, Event, EventKind, JobStats, LogLine, LogStream};
 pub use grant::DirGrant;
+pub use http::{HostRule, HostRuleError, HttpLimits, HttpOptions, Network, NetworkError};
 pub use id::{ActorId, JobId, NodeId, ObjectId, TaskId};
 pub use limits::TenantLimits;
 pub use wrun_abi::{CallOptions, FOREVER, SLOT};

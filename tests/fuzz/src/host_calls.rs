@@ -313,7 +313,9 @@ impl HostServices for Services {
             made.push(match &call.target {
                 Target::Constructor(_) => Resource::Actor(Arc::new(())),
                 Target::Task(_) if self.next.is_multiple_of(3) => self.stream(),
-                Target::Task(_) | Target::Method(..) => Resource::Object(self.object()),
+                Target::Task(_) | Target::Method(..) | Target::Host(_) => {
+                    Resource::Object(self.object())
+                }
             });
         }
         if made.len() > room {

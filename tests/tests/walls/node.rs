@@ -4,6 +4,7 @@ use std::{fs, path::Path, time::Duration};
 
 use wrun_host::{
     CacheDir, DirGrant, ErrorKind, JobEnd, JobOptions, Module, Runtime, RuntimeOptions, SpillTo,
+    walls::WallsOptions,
 };
 use wrun_tests::guest;
 
@@ -18,6 +19,8 @@ pub(crate) const CASES: &[Case] = &[
     ("modules_are_compiled_and_cached", compile),
     ("a_command_reads_what_it_was_granted", command),
     ("guests_that_misbehave_end_alone", hostile),
+    ("requests_are_made_if_that_was_planned", requests),
+    ("requests_are_not_made_otherwise", no_requests),
 ];
 
 const MIB: u64 = 1 << 20;
@@ -35,7 +38,15 @@ fn options(place: &Place) -> RuntimeOptions {
 
 /// Raises the walls, then starts a node.
 fn walled<T>(place: &Place, options: RuntimeOptions, run: impl AsyncFnOnce(&Runtime) -> T) -> T {
-    let mut walls = place.options();
+    walled_by(place.options(), options, run)
+}
+
+/// The same with other walls.
+fn walled_by<T>(
+    mut walls: WallsOptions,
+    options: RuntimeOptions,
+    run: impl AsyncFnOnce(&Runtime) -> T,
+) -> T {
     walls
         .readable
         .push(Path::new(guest::VIEWS).parent().unwrap().to_owned());
@@ -221,4 +232,45 @@ fn hostile(place: &Place) {
         assert_eq!(sum.get::<i64>().await.unwrap(), 3);
         job.close().await;
     });
+}
+
+/// How a request by name to the parent ends, which takes connections and does not answer.
+fn request(place: &Place, outbound: bool) -> String {
+    let mut walls = place.options();
+    walls.outbound = outbound;
+    let name = format!("localhost:{}", place.port);
+    let mut options = options(place);
+    options.http.allow = vec![name.parse().unwrap()];
+    options.http.networks = vec!["127.0.0.0/8".parse().unwrap()];
+    options.http.limits.timeout = Duration::from_millis(300);
+    walled_by(walls, options, async |runtime| {
+        let module = load(runtime, guest::HTTP).await;
+        let job = runtime.open(&module, JobOptions::default()).unwrap();
+        let call = (
+            "GET",
+            format!("http://{name}/"),
+            Vec::<(String, String)>::new(),
+        );
+        let told: [String; 3] = job
+            .call("error_of", call)
+            .await
+            .unwrap()
+            .get()
+            .await
+            .unwrap();
+        job.close().await;
+        let [kind, _, message] = told;
+        format!("{kind}: {message}")
+    })
+}
+
+/// The name is looked up and connected to; then nobody answers.
+fn requests(place: &Place) {
+    let end = request(place, true);
+    assert!(end.starts_with("Timeout"), "{end}");
+}
+
+fn no_requests(place: &Place) {
+    let end = request(place, false);
+    assert!(end.starts_with("Http"), "{end}");
 }

@@ -14,7 +14,7 @@ pub(super) use server::{
 
 use crate::{
     config::{CallArgs, EnvVar, parse_dir, parse_duration, parse_size, parse_slots},
-    types::DirGrant,
+    types::{DirGrant, HostRule, Network},
 };
 
 const EXIT_CODES: &str = "\
@@ -141,6 +141,17 @@ pub(super) struct RunArgs {
     /// An environment variable for the program; NAME alone passes on its value here
     #[arg(long, value_name = "NAME[=VALUE]", help_heading = "What it is given")]
     pub(super) env: Vec<EnvVar>,
+    /// A host that tasks may ask over HTTP, and its port if that is not 443 or 80: api.example.com, *.example.com, 127.0.0.1:8080
+    #[arg(long, value_name = "HOST[:PORT]", help_heading = "What it is given")]
+    pub(super) allow_http: Vec<HostRule>,
+    /// A network that they may reach so although its addresses are not public
+    #[arg(
+        long,
+        value_name = "CIDR",
+        help_heading = "What it is given",
+        requires = "allow_http"
+    )]
+    pub(super) allow_http_network: Vec<Network>,
     /// Slots: how many tasks run at once; one for each core by default [env: WRUN_NUM_CPUS]
     #[arg(long, value_name = "N", help_heading = "What it is given", value_parser = parse_slots)]
     pub(super) num_cpus: Option<f64>,
@@ -216,6 +227,12 @@ pub(super) struct ReplayArgs {
     /// End it after this time: 500ms, 10s, 1.5m, 1h30m; a plain number is seconds
     #[arg(long, value_name = "TIME", value_parser = parse_duration)]
     pub(super) timeout: Option<Duration>,
+    /// A host that it may ask over HTTP, as for submit
+    #[arg(long, value_name = "HOST[:PORT]")]
+    pub(super) allow_http: Vec<HostRule>,
+    /// A network that it may reach so although its addresses are not public
+    #[arg(long, value_name = "CIDR", requires = "allow_http")]
+    pub(super) allow_http_network: Vec<Network>,
     /// Print everything as JSON lines on standard output: log lines, events, result, end
     #[arg(long)]
     pub(super) json: bool,
@@ -336,6 +353,14 @@ mod tests {
                 ErrorKind::ValueValidation,
             ),
             ("wrun submit m.wasm --dir ::", ErrorKind::ValueValidation),
+            (
+                "wrun submit m.wasm --allow-http http://a/",
+                ErrorKind::ValueValidation,
+            ),
+            (
+                "wrun submit m.wasm --allow-http-network 10.0.0.0/8",
+                ErrorKind::MissingRequiredArgument,
+            ),
             ("wrun submit m.wasm --fast", ErrorKind::UnknownArgument),
         ] {
             assert_eq!(parse(line).unwrap_err(), kind, "{line}");

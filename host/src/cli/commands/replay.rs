@@ -43,7 +43,12 @@ pub(super) async fn run(args: ReplayArgs) -> Result<Exit> {
         json: args.json,
         stats: args.stats,
     };
-    let options = RuntimeSettings::default().resolve(&lookup)?;
+    let settings = RuntimeSettings {
+        allow_http: args.allow_http,
+        allow_http_networks: args.allow_http_network,
+        ..RuntimeSettings::default()
+    };
+    let options = settings.resolve(&lookup)?;
     submit::run_module(options, file, &plan, &mut Stop::new()?).await
 }
 

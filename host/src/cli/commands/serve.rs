@@ -5,7 +5,7 @@ use std::{
     time::Duration,
 };
 
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
     api::{DEFAULT_TENANT, WallView},
@@ -120,6 +120,10 @@ impl Start {
             Some(parent) if !parent.as_os_str().is_empty() => parent.to_owned(),
             _ => PathBuf::from("."),
         };
+        // Where certificates to trust are, if not in the system's place.
+        let trusted = ["SSL_CERT_FILE", "SSL_CERT_DIR"].map(std::env::var_os);
+        let trusted = trusted.into_iter().flatten().map(PathBuf::from);
+        let trusted = trusted.filter(|path| config.has_http() && path.exists());
         let options = WallsOptions {
             writable: [&self.data]
                 .into_iter()
@@ -127,9 +131,9 @@ impl Start {
                 .chain(&config.host.spill_dir)
                 .cloned()
                 .collect(),
-            readable: files.chain(&self.path).map(folder).collect(),
+            readable: files.chain(&self.path).map(folder).chain(trusted).collect(),
             listen_ports: vec![port],
-            outbound: false,
+            outbound: config.has_http(),
             required: !allow_missing,
         };
         let failed = |error: WallsError| Failure::usage(error.to_string());
@@ -245,8 +249,11 @@ async fn serve(start: Start, parts: Parts, greeting: &str) -> Result<Exit> {
     let daemon = Daemon::start(runtime, ledger, recovered, &start.config);
     let daemon = daemon.map_err(|error| Failure::usage(error.to_string()))?;
     let server = Server::new(listener, tls.clone(), daemon.clone(), walls)?;
+    // Before anybody knows that it is there, since a SIGHUP that is not handled ends the process.
+    let hangups = signal(SignalKind::hangup());
     output::print(greeting)?;
     let reloads = tokio::runtime::Handle::current().spawn(reload(
+        hangups,
         start.path.clone(),
         start.config.clone(),
         daemon.clone(),
@@ -295,8 +302,14 @@ fn tell(recovered: &Recovered) {
 }
 
 /// Reads the configuration again whenever a SIGHUP comes.
-async fn reload(path: Option<PathBuf>, first: ServeConfig, daemon: Daemon, tls: Option<Tls>) {
-    let Ok(mut hangups) = signal(SignalKind::hangup()) else {
+async fn reload(
+    hangups: std::io::Result<Signal>,
+    path: Option<PathBuf>,
+    first: ServeConfig,
+    daemon: Daemon,
+    tls: Option<Tls>,
+) {
+    let Ok(mut hangups) = hangups else {
         return output::note("SIGHUP can't be handled: the configuration is not read again");
     };
     while hangups.recv().await.is_some() {
@@ -328,6 +341,8 @@ fn read_again(
         ("data", config.data == first.data),
         ("host", config.host == first.host),
         ("tls", config.tls.is_some() == first.tls.is_some()),
+        // The walls were raised without a way out.
+        ("http", first.has_http() || !config.has_http()),
     ];
     if let Some((name, _)) = fixed.iter().find(|(_, same)| !same) {
         return Err(format!("`{name}` was changed, which takes a restart"));

@@ -100,6 +100,8 @@ pub(super) fn resolve(run: RunArgs) -> Result<(RuntimeOptions, Plan)> {
             (false, dir) => dir.map(SpillTo::Dir),
         },
         spill_limit: run.spill_limit,
+        allow_http: run.allow_http,
+        allow_http_networks: run.allow_http_network,
     };
     let job = JobSettings {
         args: run.program_args,

@@ -185,6 +185,9 @@ fn table(tenants: &[TenantView]) -> String {
             );
         }
         let _ = writeln!(text, "  {:<14} {:.1} s", "processor time", used.cpu_seconds);
+        if !tenant.http.is_empty() {
+            let _ = writeln!(text, "  {:<14} {}", "http", tenant.http.join(", "));
+        }
     }
     text
 }

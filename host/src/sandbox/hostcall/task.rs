@@ -104,6 +104,7 @@ fn spec<S>(
             Some(Target::Task(name)) if **name == *call.name => Target::Task(name.clone()),
             _ => Target::Task(call.name.into()),
         },
+        CallKind::Host => Target::Host(call.name.into()),
         CallKind::Constructor => Target::Constructor(call.name.into()),
         CallKind::Method => match state.handles.actor(call.actor) {
             Some(actor) => {

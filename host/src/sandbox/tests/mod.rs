@@ -123,7 +123,7 @@ impl HostServices for TestServices {
                     made.push(Resource::Stream(self.record.stream()))
                 }
                 Target::Constructor(_) => made.push(Record::actor()),
-                Target::Task(_) | Target::Method(..) => {
+                Target::Task(_) | Target::Method(..) | Target::Host(_) => {
                     let object = ObjectRef::pending(self.record.id());
                     self.record.spawned.lock().push_back(object.clone());
                     made.push(Resource::Object(object));

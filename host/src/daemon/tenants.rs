@@ -44,6 +44,7 @@ pub struct TenantSlot {
     state: RwLock<State>,
     compilations: Mutex<(usize, Arc<Semaphore>)>,
     uploads: Arc<Semaphore>,
+    looks: Arc<Semaphore>,
     requests: RwLock<Option<DefaultDirectRateLimiter>>,
 }
 
@@ -67,6 +68,7 @@ impl TenantSlot {
             node,
             compilations: Mutex::new(compilations(&record.limits)),
             uploads: Arc::new(Semaphore::new(UPLOADS)),
+            looks: Arc::new(Semaphore::new(1)),
             requests: RwLock::new(requests(&record.limits)),
             state: RwLock::new(State {
                 record,
@@ -113,6 +115,11 @@ impl TenantSlot {
     #[must_use]
     pub fn is_from_config(&self) -> bool {
         self.state.read().from_config
+    }
+
+    /// Waits until nobody else looks through what it runs: one at a time does.
+    pub async fn look(&self) -> Option<OwnedSemaphorePermit> {
+        self.looks.clone().acquire_owned().await.ok()
     }
 
     /// Counts a request.

@@ -3,7 +3,7 @@
 use std::{
     num::{NonZeroU32, NonZeroUsize},
     path::PathBuf,
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Duration,
 };
 
@@ -18,9 +18,11 @@ use super::{
     faults::Faults,
     run::{self, QueuedCall},
     services::CallServices,
+    snapshot::{self, Page, Query},
     state::{Living, NodeState},
     tenant::{Tenant, TenantOptions, TenantState},
     tick::{Ticker, TickerHandle},
+    times::Times,
 };
 use crate::{
     job::JobOptions,
@@ -31,7 +33,10 @@ use crate::{
     scheduler::{Scheduler, SchedulerOptions},
     store::{MemFiles, Spill, SpillDirError},
     tenant::{Account, Limits, Resource},
-    types::{ErrorKind, NodeId, SLOT},
+    types::{
+        ActorState, ActorView, ErrorKind, JobId, Listener, NodeId, ObjectState, ObjectView, SLOT,
+        TaskState, TaskTotals, TaskView,
+    },
 };
 
 /// How long a shutdown waits for jobs to end in order.
@@ -263,16 +268,13 @@ impl Runtime {
             cache: options.cache.clone(),
             ..SandboxesOptions::default()
         })?;
-        let handle = TickerHandle::new();
-        let ticker = {
-            let sandboxes = sandboxes.clone();
-            Ticker::start(handle.clone(), move || sandboxes.tick())?
-        };
+        let times = Arc::new(Times::new());
+        let (ticker, on_busy) = ticker(&sandboxes, &times)?;
         let scheduler = Scheduler::start(
             SchedulerOptions::new(tokio.handle().clone())
                 .workers(workers)
                 .slots(slots)
-                .on_busy(move |busy| handle.set_busy(busy)),
+                .on_busy(on_busy),
         )?;
         let account = Account::new("this host", limits(&options), None);
         let node = Arc::new(NodeState {
@@ -281,6 +283,7 @@ impl Runtime {
             workers: workers.get(),
             sandboxes,
             tenant: TenantState::new(
+                "",
                 scheduler.tenant(NonZeroU32::MIN),
                 account.clone(),
                 options.memory_limit,
@@ -290,6 +293,7 @@ impl Runtime {
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
             hibernate_after: options.hibernate_after,
+            times,
             living: Living::default(),
         });
         Ok(Self {
@@ -332,7 +336,7 @@ impl Runtime {
     /// # Errors
     /// [`SubmitError`] when there is nothing to run, or the runtime is shut down.
     pub fn submit(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        submit(&self.own(), module, options)
+        submit(&self.own(), module, options, None)
     }
 
     /// Opens a job without a driver: its calls come from [`Job::call`].
@@ -340,7 +344,7 @@ impl Runtime {
     /// # Errors
     /// [`SubmitError::ShutDown`].
     pub fn open(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        open(&self.own(), module, options)
+        open(&self.own(), module, options, None)
     }
 
     /// Makes a tenant: its jobs compete for workers as one, by its weight, and hold within its limits. `name` is for
@@ -391,6 +395,31 @@ impl Runtime {
         }
     }
 
+    /// The calls of all tenants that live, and some that failed, in the order of their ids.
+    #[must_use]
+    pub fn tasks(&self, query: &Query<TaskState>) -> Page<TaskView> {
+        snapshot::tasks(&self.node, None, query)
+    }
+
+    /// The actors of all tenants that live, and some that died, in the order of their ids.
+    #[must_use]
+    pub fn actors(&self, query: &Query<ActorState>) -> Page<ActorView> {
+        snapshot::actors(&self.node, None, query)
+    }
+
+    /// Objects of all tenants, in the order of their ids: the large ones, and those that waiting or running calls have as
+    /// arguments or failed calls have left.
+    #[must_use]
+    pub fn objects(&self, query: &Query<ObjectState>) -> Page<ObjectView> {
+        snapshot::objects(&self.node, None, query)
+    }
+
+    /// The numbers of the calls of all jobs, or of one.
+    #[must_use]
+    pub fn totals(&self, job: Option<JobId>) -> TaskTotals {
+        snapshot::totals(&self.node, None, job)
+    }
+
     /// What is held now, by name: nothing, when all jobs have ended. For tests and reports.
     #[must_use]
     pub fn held(&self) -> Vec<(&'static str, u64)> {
@@ -413,13 +442,14 @@ pub(super) fn submit(
     tenant: &Tenant,
     module: &Module,
     options: JobOptions,
+    listener: Option<Weak<dyn Listener>>,
 ) -> Result<Job, SubmitError> {
     let main = module
         .manifest()
         .main()
         .cloned()
         .ok_or_else(|| SubmitError::NoMain(module.name.to_string()))?;
-    let (state, logs) = tenant.job(module, options);
+    let (state, logs) = tenant.job(module, options, listener);
     let id = state.next_call();
     let settings = Settings {
         max_retries: 0,
@@ -436,6 +466,7 @@ pub(super) fn submit(
         settings,
         result_format: format::BINCODE,
         parent: None,
+        made: state.node.times.renew(),
     };
     let outputs = Outputs::Objects(SmallVec::new());
     let call = Call::new(id, Arc::new(common), outputs, Vec::new());
@@ -454,8 +485,9 @@ pub(super) fn open(
     tenant: &Tenant,
     module: &Module,
     options: JobOptions,
+    listener: Option<Weak<dyn Listener>>,
 ) -> Result<Job, SubmitError> {
-    let (state, logs) = tenant.job(module, options);
+    let (state, logs) = tenant.job(module, options, listener);
     if let Some(limit) = state.options.timeout {
         let state = state.clone();
         tenant.node.tokio.spawn(async move {
@@ -489,6 +521,25 @@ impl Drop for Runtime {
             tokio.shutdown_background();
         }
     }
+}
+
+/// The ticking thread, and what tells it whether there is anything to interrupt. Both keep the node's coarse clock.
+fn ticker(
+    sandboxes: &Sandboxes<CallServices>,
+    times: &Arc<Times>,
+) -> std::io::Result<(Ticker, impl Fn(bool) + Send + Sync + use<>)> {
+    let handle = TickerHandle::new();
+    let (sandboxes, ticking, waking) = (sandboxes.clone(), times.clone(), times.clone());
+    let tick = move || {
+        ticking.renew();
+        sandboxes.tick();
+    };
+    let ticker = Ticker::start(handle.clone(), tick)?;
+    let on_busy = move |busy| {
+        waking.renew();
+        handle.set_busy(busy);
+    };
+    Ok((ticker, on_busy))
 }
 
 /// What all jobs together may hold.

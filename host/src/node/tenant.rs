@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     num::NonZeroU32,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -22,13 +22,18 @@ use super::{
     client::Job,
     run::QueuedCall,
     runtime::{Module, SubmitError},
+    snapshot::{self, Page, Query},
     state::{JobState, NewJob, NodeState},
 };
 use crate::{
     job::JobOptions,
+    sandbox::LogSender,
     scheduler,
     tenant::{Account, Limits, Resource},
-    types::LogLine,
+    types::{
+        ActorState, ActorView, JobId, Listener, LogLine, ObjectState, ObjectView, TaskState,
+        TaskTotals, TaskView,
+    },
 };
 
 /// Lines of output that may wait to be read before guests wait.
@@ -59,6 +64,7 @@ impl Default for TenantOptions {
 /// What all jobs of a tenant share.
 #[derive(Debug)]
 pub(crate) struct TenantState {
+    pub(crate) name: Box<str>,
     pub(crate) queue: scheduler::Tenant<QueuedCall>,
     pub(crate) account: Arc<Account>,
     memory_limit: AtomicU64,
@@ -68,11 +74,13 @@ pub(crate) struct TenantState {
 
 impl TenantState {
     pub(super) fn new(
+        name: &str,
         queue: scheduler::Tenant<QueuedCall>,
         account: Arc<Account>,
         memory_limit: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
+            name: name.into(),
             queue,
             account,
             memory_limit: AtomicU64::new(memory_limit),
@@ -118,7 +126,7 @@ impl Tenant {
         let memory = options.memory_limit.min(node.tenant.memory_limit());
         Self {
             node: node.clone(),
-            state: TenantState::new(queue, account, memory),
+            state: TenantState::new(name, queue, account, memory),
         }
     }
 
@@ -127,7 +135,21 @@ impl Tenant {
     /// # Errors
     /// [`SubmitError`] when there is nothing to run, or the runtime is shut down.
     pub fn submit(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        super::runtime::submit(self, module, options)
+        super::runtime::submit(self, module, options, None)
+    }
+
+    /// [`submit`](Self::submit), with somebody who hears of lines and, when they are wanted, of events as they happen, as
+    /// long as it is there. The job has no [`Job::logs`] and no [`Job::events`] then.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub fn submit_to(
+        &self,
+        module: &Module,
+        options: JobOptions,
+        listener: Weak<dyn Listener>,
+    ) -> Result<Job, SubmitError> {
+        super::runtime::submit(self, module, options, Some(listener))
     }
 
     /// Opens a job without a driver: its calls come from [`Job::call`].
@@ -135,7 +157,44 @@ impl Tenant {
     /// # Errors
     /// [`SubmitError::ShutDown`].
     pub fn open(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        super::runtime::open(self, module, options)
+        super::runtime::open(self, module, options, None)
+    }
+
+    /// [`open`](Self::open), as [`submit_to`](Self::submit_to) is to [`submit`](Self::submit).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_to(
+        &self,
+        module: &Module,
+        options: JobOptions,
+        listener: Weak<dyn Listener>,
+    ) -> Result<Job, SubmitError> {
+        super::runtime::open(self, module, options, Some(listener))
+    }
+
+    /// Its calls that live, and some that failed, in the order of their ids.
+    #[must_use]
+    pub fn tasks(&self, query: &Query<TaskState>) -> Page<TaskView> {
+        snapshot::tasks(&self.node, Some(&self.state), query)
+    }
+
+    /// Its actors that live, and some that died, in the order of their ids.
+    #[must_use]
+    pub fn actors(&self, query: &Query<ActorState>) -> Page<ActorView> {
+        snapshot::actors(&self.node, Some(&self.state), query)
+    }
+
+    /// Its objects, as [`Runtime::objects`](super::Runtime::objects).
+    #[must_use]
+    pub fn objects(&self, query: &Query<ObjectState>) -> Page<ObjectView> {
+        snapshot::objects(&self.node, Some(&self.state), query)
+    }
+
+    /// The numbers of the calls of its jobs, or of one.
+    #[must_use]
+    pub fn totals(&self, job: Option<JobId>) -> TaskTotals {
+        snapshot::totals(&self.node, Some(&self.state), job)
     }
 
     /// Changes what it is given, from now on. What it holds beyond new limits it keeps.
@@ -167,12 +226,15 @@ impl Tenant {
         &self,
         module: &Module,
         options: JobOptions,
+        listener: Option<Weak<dyn Listener>>,
     ) -> (Arc<JobState>, Option<mpsc::Receiver<LogLine>>) {
-        let (log, logs) = if options.logs {
-            let (sender, receiver) = mpsc::channel(LOG_LINES);
-            (Some(sender), Some(receiver))
-        } else {
-            (None, None)
+        let (log, logs) = match &listener {
+            Some(listener) => (Some(LogSender::Listener(listener.clone())), None),
+            None if options.logs => {
+                let (sender, receiver) = mpsc::channel(LOG_LINES);
+                (Some(LogSender::Channel(sender)), Some(receiver))
+            }
+            None => (None, None),
         };
         let (inner, module_name) = module.parts();
         let new = NewJob {
@@ -182,6 +244,8 @@ impl Tenant {
             module_name,
             options,
             log,
+            listener,
+            origin: None,
         };
         (JobState::new(new), logs)
     }

@@ -6,12 +6,17 @@ mod error;
 mod event;
 mod grant;
 mod id;
+mod snapshot;
 
 pub use blob::Blob;
 pub use call::{Arg, CallSpec, Target, ValueData};
 pub(crate) use error::Paid;
 pub use error::{ErrorKind, TaskError};
-pub use event::{CallState, Event, EventKind, JobStats, LogLine, LogStream};
+pub use event::{CallState, Event, EventKind, JobStats, Listener, LogLine, LogStream};
 pub use grant::DirGrant;
 pub use id::{ActorId, JobId, NodeId, ObjectId, TaskId};
+pub use snapshot::{
+    ActorState, ActorView, BlockedOn, ErrorView, ObjectState, ObjectView, TaskKind, TaskState,
+    TaskTotals, TaskView,
+};
 pub use wrun_abi::{CallOptions, FOREVER, SLOT};

@@ -38,6 +38,9 @@ pub struct JobRequest {
     /// It is lost when the server stops under it, instead of beginning again.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub no_restart: bool,
+    /// Its events are kept from its beginning, for `GET /v1/jobs/{id}/events`.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub events: bool,
 }
 
 /// One task and its arguments.

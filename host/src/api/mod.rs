@@ -5,6 +5,7 @@
 
 mod job;
 mod module;
+mod state;
 mod tenant;
 
 use serde::{
@@ -15,6 +16,7 @@ use utoipa::ToSchema;
 
 pub use job::{CallView, DroppedLogs, JobList, JobLogs, JobRequest, JobState, JobView, LogEntry};
 pub use module::{ModuleList, ModuleView};
+pub use state::{ActorList, ObjectList, TaskList};
 pub use tenant::{
     IssuedToken, Role, TenantList, TenantRequest, TenantUse, TenantView, TokenList, TokenRequest,
     TokenView,

@@ -147,7 +147,7 @@ pub(super) async fn run(
     let job = job.map_err(|error| not_started(module, &error))?;
     let (numbers, progress) = watch::channel(JobStats::default());
     let printed = PrinterOptions {
-        logs: job.logs(),
+        logs: job.logs().map(output::Source::Lines),
         events: job.events(),
         json: plan.json,
         progress: (output::progress_wanted() && !plan.json).then_some(progress),

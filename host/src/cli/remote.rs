@@ -18,7 +18,7 @@ use super::{
     driver::{self, Call, Ended, Outcome, Plan},
     failure::{Failure, Result},
     load::ModuleFile,
-    output::{self, Printer, PrinterOptions},
+    output::{self, Printer, PrinterOptions, Source, Told},
     stop::{Reason, Stop},
 };
 use crate::{
@@ -203,6 +203,7 @@ async fn send(
             .map(|time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
         cpu_limit_ms: None,
         no_restart: options.no_restart,
+        events: plan.json && !options.detach,
     };
     Ok(client.submit(&request, options.key.as_deref()).await?)
 }
@@ -223,14 +224,14 @@ pub(super) async fn push_if_missing(client: &Client, file: ModuleFile) -> Result
 async fn follow(client: &Client, job: &JobView, plan: &Plan, stop: &mut Stop) -> Result<Ended> {
     let (lines, printed_lines) = mpsc::channel(1024);
     let mut printer = Printer::start(PrinterOptions {
-        logs: Some(printed_lines),
+        logs: Some(Source::Told(printed_lines)),
         events: None,
         json: plan.json,
         progress: None,
     })?;
     let mut stopped: Option<Reason> = None;
     let ended = {
-        let mut ended = std::pin::pin!(read(client, &job.id, lines));
+        let mut ended = std::pin::pin!(read(client, &job.id, plan.json, lines));
         let mut deadline = std::pin::pin!(time::sleep(Duration::MAX));
         loop {
             tokio::select! {
@@ -260,13 +261,19 @@ async fn follow(client: &Client, job: &JobView, plan: &Plan, stop: &mut Stop) ->
 }
 
 /// Reads a job's output to its end, over lost connections.
-async fn read(client: &Client, id: &str, lines: mpsc::Sender<LogLine>) -> Result<JobView> {
+async fn read(
+    client: &Client,
+    id: &str,
+    with_events: bool,
+    lines: mpsc::Sender<Told>,
+) -> Result<JobView> {
     let job_id: JobId = id
         .parse()
         .map_err(|_| Failure::internal(format!("the server's job id `{id}` is none")))?;
-    let (mut next, mut since): (u64, Option<Instant>) = (0, None);
+    let (mut at, mut since): (At, Option<Instant>) = (At::default(), None);
+    at.with_events = with_events;
     loop {
-        let lost = match part(client, id, job_id, &mut next, &lines).await {
+        let lost = match part(client, id, job_id, &mut at, &lines).await {
             Ok(Some(job)) => return Ok(job),
             // The server closed in the middle, as one that stops does.
             Ok(None) => None,
@@ -287,25 +294,43 @@ async fn read(client: &Client, id: &str, lines: mpsc::Sender<LogLine>) -> Result
     }
 }
 
+/// How far a job's output has been read.
+#[derive(Debug, Default)]
+struct At {
+    /// With what happened to calls.
+    with_events: bool,
+    /// The next line, without.
+    next: u64,
+    /// The last event, with.
+    last: String,
+}
+
 /// One connection's worth of output; the job, if that was its end.
 async fn part(
     client: &Client,
     id: &str,
     job: JobId,
-    next: &mut u64,
-    lines: &mpsc::Sender<LogLine>,
+    at: &mut At,
+    lines: &mpsc::Sender<Told>,
 ) -> Result<Option<JobView>, ClientError> {
-    let mut events = client.logs(id, *next, true).await?;
+    let mut events = match at.with_events {
+        true => client.events(id, &at.last, true).await?,
+        false => client.logs(id, at.next, true).await?,
+    };
     while let Some(event) = events.next().await? {
+        if at.last != events.last_id() {
+            events.last_id().clone_into(&mut at.last);
+        }
         match event {
             JobEvent::End(job) => return Ok(Some(*job)),
+            JobEvent::Event(event) => drop(lines.send(Told::Event(event)).await),
             JobEvent::Dropped(dropped) => {
                 output::note(&format!("… {} lines are not kept any more", dropped.lines));
             }
             JobEvent::Line(entry) => {
-                *next = entry.seq + 1;
+                at.next = entry.seq + 1;
                 // A printer that is gone has said why.
-                let _ = lines.send(line(job, &entry)).await;
+                let _ = lines.send(Told::Line(line(job, &entry))).await;
             }
         }
     }

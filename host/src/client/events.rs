@@ -1,13 +1,16 @@
 //! Server-sent events of a job, read as they come.
 //!
 //! The format is that of the HTML standard (section 9.2.6): lines `field: value`, an empty one after each event. Of the fields
-//! only `event` and `data` are used here.
+//! `event`, `data` and `id` are used here.
 
 use bytes::{Bytes, BytesMut};
 use reqwest::Response;
 
 use super::ClientError;
-use crate::api::{DroppedLogs, JobView, LogEntry};
+use crate::{
+    api::{DroppedLogs, JobView, LogEntry},
+    types::Event,
+};
 
 /// A line may have so many bytes.
 const MAX_LINE: usize = 64 << 20;
@@ -18,8 +21,10 @@ const MAX_LINE: usize = 64 << 20;
 pub enum JobEvent {
     /// Something printed.
     Line(LogEntry),
-    /// Something that is not kept any more.
+    /// Something that is not kept any more, of a job's output alone.
     Dropped(DroppedLogs),
+    /// Something that happened to a call, or to what is told of that.
+    Event(Event),
     /// It ended, as this job.
     End(Box<JobView>),
 }
@@ -37,6 +42,12 @@ impl Events {
             response,
             parser: Parser::default(),
         }
+    }
+
+    /// The id of the last one that had one: where to go on after a lost connection.
+    #[must_use]
+    pub fn last_id(&self) -> &str {
+        &self.parser.id
     }
 
     /// The next; nothing at the end of what the server sends.
@@ -72,6 +83,7 @@ fn nonsense(reason: String) -> ClientError {
 fn decode(name: &str, data: &str) -> Result<Option<JobEvent>, ClientError> {
     let event = match name {
         "line" => serde_json::from_str(data).map(JobEvent::Line),
+        "event" => serde_json::from_str(data).map(JobEvent::Event),
         "dropped" => serde_json::from_str(data).map(JobEvent::Dropped),
         "end" => serde_json::from_str(data).map(JobEvent::End),
         _ => return Ok(None),
@@ -87,6 +99,7 @@ struct Parser {
     rest: BytesMut,
     name: String,
     data: String,
+    id: String,
 }
 
 impl Parser {
@@ -130,7 +143,8 @@ impl Parser {
                     self.data.push('\n');
                     self.data.push_str(value);
                 }
-                // Comments, ids and times to wait.
+                "id" => self.id = value.to_owned(),
+                // Comments and times to wait.
                 _ => {}
             }
         }
@@ -152,6 +166,7 @@ mod tests {
                 parser.push(bytes).expect("short");
                 events.extend(std::iter::from_fn(|| parser.next()));
             }
+            assert_eq!(parser.id, "7");
             let expected = [("line", "a\nb"), ("", "x")];
             assert_eq!(
                 events,

@@ -14,9 +14,9 @@ use thiserror::Error;
 pub use events::{Events, JobEvent};
 
 use crate::api::{
-    IssuedToken, JobList, JobRequest, JobView, KEY_HEADER, ModuleList, ModuleView, Problem,
-    ProblemBody, ServerInfo, TENANT_HEADER, TenantList, TenantRequest, TenantView, TokenList,
-    TokenRequest,
+    ActorList, IssuedToken, JobList, JobRequest, JobView, KEY_HEADER, ModuleList, ModuleView,
+    ObjectList, Problem, ProblemBody, ServerInfo, TENANT_HEADER, TaskList, TenantList,
+    TenantRequest, TenantView, TokenList, TokenRequest,
 };
 
 /// A connection has so long to come about.
@@ -70,6 +70,26 @@ impl ClientError {
 }
 
 type Result<T> = std::result::Result<T, ClientError>;
+
+/// Which tasks, actors or objects to list; all of them by default.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize)]
+pub struct ListFilter {
+    /// Of this job.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub job: Option<String>,
+    /// In these states, with commas between them.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub state: Option<String>,
+    /// With this name.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Behind an earlier page: its `next`.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub after: Option<String>,
+    /// At most so many.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub limit: Option<usize>,
+}
 
 /// Talks to a server.
 #[derive(Clone)]
@@ -322,6 +342,46 @@ impl Client {
             .query(&[("from", from.to_string()), ("follow", follow.to_string())])
             .header(header::ACCEPT, "text/event-stream");
         Ok(Events::new(self.send(request).await?))
+    }
+
+    /// What happens in a job, behind the event of this id, or from its beginning; with `follow` to its end.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for all requests.
+    pub async fn events(&self, id: &str, last: &str, follow: bool) -> Result<Events> {
+        let request = self.request(Method::GET, &["jobs", id, "events"]);
+        let mut request = request.query(&[("follow", follow)]);
+        if !last.is_empty() {
+            request = request.header("last-event-id", last);
+        }
+        Ok(Events::new(self.send(request).await?))
+    }
+
+    /// Tasks that have not ended, and some that failed.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for all requests.
+    pub async fn tasks(&self, filter: &ListFilter) -> Result<TaskList> {
+        self.json(self.request(Method::GET, &["tasks"]).query(filter))
+            .await
+    }
+
+    /// Actors that live, and some that died.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for all requests.
+    pub async fn actors(&self, filter: &ListFilter) -> Result<ActorList> {
+        self.json(self.request(Method::GET, &["actors"]).query(filter))
+            .await
+    }
+
+    /// Objects.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for all requests.
+    pub async fn objects(&self, filter: &ListFilter) -> Result<ObjectList> {
+        self.json(self.request(Method::GET, &["objects"]).query(filter))
+            .await
     }
 
     /// Cancels a job.

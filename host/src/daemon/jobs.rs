@@ -8,7 +8,7 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 use super::{Daemon, DaemonError, LOG_BYTES, LogBuffer, TenantSlot};
 use crate::{
@@ -19,7 +19,7 @@ use crate::{
     },
     node::{Job, Module},
     rt::clock,
-    types::{CallOptions, ErrorKind, JobId, JobStats, LogLine, TaskError},
+    types::{CallOptions, ErrorKind, JobId, JobStats, Listener, TaskError},
 };
 
 /// How long the recording of an end waits until it is tried again, when the disk is full.
@@ -41,8 +41,10 @@ pub struct NewRequest {
 pub struct LiveJob {
     id: JobId,
     pub(super) tenant: TenantName,
-    /// What it prints.
-    pub logs: LogBuffer,
+    /// What it prints, and what happens in it.
+    pub logs: Arc<LogBuffer>,
+    /// How often it was begun before.
+    pub earlier: u32,
     running: OnceLock<Running>,
     /// What it used before this attempt: milliseconds of processor time and of time.
     before: (u64, u64),
@@ -60,10 +62,15 @@ struct Running {
 
 impl LiveJob {
     fn new(record: &JobRecord, log_bytes: u64) -> Arc<Self> {
+        let logs = Arc::new(LogBuffer::new(log_bytes));
+        if record.spec.events {
+            logs.record_events(record.attempt);
+        }
         Arc::new(Self {
             id: record.id,
             tenant: record.tenant.clone(),
-            logs: LogBuffer::new(log_bytes),
+            logs,
+            earlier: record.attempt,
             running: OnceLock::new(),
             before: (record.spent_cpu_ms, record.spent_wall_ms),
             cancelled: Mutex::new(None),
@@ -75,6 +82,20 @@ impl LiveJob {
     #[must_use]
     pub fn stats(&self) -> Option<JobStats> {
         self.running.get().map(|running| running.job.stats())
+    }
+
+    /// Its events are kept from now on, if they were not.
+    pub fn record_events(&self) {
+        self.logs.record_events(self.earlier);
+        self.tell_events();
+    }
+
+    fn tell_events(&self) {
+        if let Some(running) = self.running.get()
+            && self.logs.records_events()
+        {
+            running.job.tell_events();
+        }
     }
 
     /// Its id, and what it has used over all attempts.
@@ -174,6 +195,13 @@ impl Daemon {
         self.0.live.lock().get(&id).cloned()
     }
 
+    /// What a job prints and what happens in it, while it lives and, if its events were asked for, a minute longer.
+    #[must_use]
+    pub fn heard(&self, id: JobId) -> Option<Arc<LogBuffer>> {
+        let live = self.live(id).map(|live| live.logs.clone());
+        live.or_else(|| self.0.lingering.get(id))
+    }
+
     /// Runs a quarantined job again, whose admin knows why. Blocks on the disk.
     ///
     /// # Errors
@@ -208,6 +236,7 @@ impl Daemon {
             {
                 daemon.end_unsupervised(&live, end.into_panic()).await;
             }
+            daemon.0.lingering.add(live.id, &live.tenant, &live.logs);
             daemon.0.live.lock().remove(&live.id);
             live.logs.end();
             live.ended.send_replace(true);
@@ -293,13 +322,16 @@ impl Daemon {
             Ok(module) => module,
             Err(error) => return failed(error.to_string()),
         };
-        let options = match options(tenant, record) {
+        let mut options = match options(tenant, record) {
             Ok(options) => options,
             Err(error) => return ended(1, Some(error), None, JobStats::default()),
         };
+        options.events = live.logs.begin();
+        let listener: Arc<dyn Listener> = live.logs.clone();
+        let listener = Arc::downgrade(&listener);
         let job = match &record.spec.call {
-            JobCall::Main => tenant.node.submit(&module, options),
-            JobCall::Task { .. } => tenant.node.open(&module, options),
+            JobCall::Main => tenant.node.submit_to(&module, options, listener),
+            JobCall::Task { .. } => tenant.node.open_to(&module, options, listener),
         };
         let job = match job {
             Ok(job) => job,
@@ -315,6 +347,8 @@ impl Daemon {
         if live.running.set(running).is_err() {
             debug_assert!(false, "a job has one supervisor");
         }
+        // Whoever asked for events meanwhile.
+        live.tell_events();
         // Whoever wanted it to end before it was there.
         let reason = live.cancelled.lock().clone();
         if let Some(reason) = reason {
@@ -323,17 +357,7 @@ impl Daemon {
         if self.0.abandoning.load(Ordering::SeqCst) {
             live.abandon();
         }
-        let lines = job.logs();
-        let (finish, ()) = tokio::join!(run(&job, &module, record), print(lines, live));
-        finish
-    }
-}
-
-/// Takes what the job prints, to its end.
-async fn print(lines: Option<mpsc::Receiver<LogLine>>, live: &LiveJob) {
-    let Some(mut lines) = lines else { return };
-    while let Some(line) = lines.recv().await {
-        live.logs.push(&line);
+        run(&job, &module, record).await
     }
 }
 
@@ -459,7 +483,6 @@ fn options(tenant: &TenantSlot, record: &JobRecord) -> Result<JobOptions, TaskEr
         timeout,
         cpu_limit,
         task_cpu_limit: limits.cpu_seconds_per_task.map(Duration::from_secs),
-        logs: true,
         ..JobOptions::default()
     })
 }

@@ -2,17 +2,21 @@
 //!
 //! [`LogBuffer`] keeps as many bytes as it may; older lines go, and are counted. Readers ask for what follows a number and
 //! wait for more; one that is too slow is told how much it missed. Nothing waits for a reader.
+//!
+//! It is the job's listener: lines and events come from the threads that run the job, in their order. Events are kept, with
+//! the lines among them, from when somebody first asks for them ([`LogBuffer::record_events`]).
 
-use std::collections::VecDeque;
+use std::{collections::VecDeque, sync::Arc};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
+use super::events::{Heard, HeardPart, Told};
 use crate::{
     api::{DroppedLogs, LogEntry},
     ledger::Logs,
     rt::guard::Guard,
-    types::LogLine,
+    types::{Event, EventKind, Listener, LogLine},
 };
 
 /// What a line takes beside its text.
@@ -26,15 +30,21 @@ pub struct LogBuffer {
     state: Mutex<State>,
     /// How many lines there were, and whether there will be more.
     seen: watch::Sender<(u64, bool)>,
+    /// The same of lines and events.
+    heard: watch::Sender<(u64, bool)>,
     limit: u64,
 }
 
 #[derive(Debug, Default)]
 struct State {
-    entries: VecDeque<LogEntry>,
+    entries: VecDeque<Arc<LogEntry>>,
     bytes: u64,
     next: u64,
     dropped: DroppedLogs,
+    told: Option<Told>,
+    /// The job's attempt has begun, so events may have happened.
+    begun: bool,
+    ended: bool,
 }
 
 /// What a reader gets.
@@ -43,7 +53,7 @@ pub struct LogPart {
     /// Lines before them that are not kept any more, of those it asked for.
     pub missed: u64,
     /// The lines.
-    pub entries: Vec<LogEntry>,
+    pub entries: Vec<Arc<LogEntry>>,
     /// What to ask for next.
     pub next: u64,
     /// There is nothing more, and will not be.
@@ -57,6 +67,7 @@ impl LogBuffer {
         Self {
             state: Mutex::default(),
             seen: watch::Sender::new((0, false)),
+            heard: watch::Sender::new((0, false)),
             limit,
         }
     }
@@ -67,26 +78,34 @@ impl LogBuffer {
         let buffer = Self::new(u64::MAX);
         let mut state = State {
             dropped,
+            begun: true,
+            ended: true,
             ..State::default()
         };
         let lines = tail.split(|byte| *byte == b'\n');
         for entry in lines.filter_map(|line| serde_json::from_slice::<LogEntry>(line).ok()) {
             state.next = entry.seq + 1;
             state.bytes += size(&entry);
-            state.entries.push_back(entry);
+            state.entries.push_back(Arc::new(entry));
         }
         buffer.seen.send_replace((state.next, true));
         *buffer.state.lock() = state;
         buffer
     }
 
-    /// Adds a line.
+    /// Adds a line, unless it has ended.
     pub fn push(&self, line: &LogLine) {
+        // Decoded before the lock.
+        let mut entry = LogEntry::new(0, line);
         let mut state = self.state.lock();
-        let entry = LogEntry::new(state.next, line);
+        if state.ended {
+            return;
+        }
+        entry.seq = state.next;
+        let entry = Arc::new(entry);
         state.next += 1;
         state.bytes += size(&entry);
-        state.entries.push_back(entry);
+        state.entries.push_back(entry.clone());
         while state.bytes > self.limit
             && Guard::LogTail.stands()
             && let Some(oldest) = state.entries.pop_front()
@@ -95,14 +114,84 @@ impl LogBuffer {
             state.dropped.lines += 1;
             state.dropped.bytes += size(&oldest) - OVERHEAD;
         }
-        let next = state.next;
-        drop(state);
-        self.seen.send_replace((next, false));
+        self.seen.send_replace((state.next, false));
+        self.tell(&mut state, Heard::Line(entry));
+    }
+
+    fn tell(&self, state: &mut State, heard: Heard) {
+        if let Some(told) = &mut state.told {
+            told.push(heard, self.limit);
+            self.heard.send_replace((told.next(), false));
+        }
     }
 
     /// There will be no more.
     pub fn end(&self) {
+        self.state.lock().ended = true;
         self.seen.send_modify(|(_, ended)| *ended = true);
+        self.heard.send_modify(|(_, ended)| *ended = true);
+    }
+
+    /// The job's attempt begins; gives whether its events are wanted.
+    #[must_use]
+    pub fn begin(&self) -> bool {
+        let mut state = self.state.lock();
+        state.begun = true;
+        state.told.is_some()
+    }
+
+    /// Keeps events from now on, with the lines among them, if that was not so; the job was begun `earlier` times before. When
+    /// its attempt has begun already that is told, and the lines follow that are kept.
+    pub fn record_events(&self, earlier: u32) {
+        let mut state = self.state.lock();
+        if state.told.is_some() {
+            return;
+        }
+        let mut told = Told::default();
+        if earlier > 0 {
+            let attempt = earlier;
+            told.note(EventKind::Restarted { attempt }, self.limit);
+        }
+        if state.begun {
+            told.note(EventKind::Unrecorded, self.limit);
+            for entry in &state.entries {
+                told.push(Heard::Line(entry.clone()), self.limit);
+            }
+        }
+        let next = told.next();
+        self.heard.send_replace((next, state.ended));
+        state.told = Some(told);
+    }
+
+    /// Whether events are kept.
+    #[must_use]
+    pub fn records_events(&self) -> bool {
+        self.state.lock().told.is_some()
+    }
+
+    /// Bytes of events and of the lines among them; `None` when they are not kept.
+    #[must_use]
+    pub fn told_bytes(&self) -> Option<u64> {
+        let state = self.state.lock();
+        state.told.as_ref().map(|told| told.bytes() + state.bytes)
+    }
+
+    /// What happened from `from` on that is kept now; nothing, ever, when events are not kept.
+    #[must_use]
+    pub fn read_events(&self, from: u64) -> HeardPart {
+        let state = self.state.lock();
+        let told = state.told.as_ref();
+        told.map_or_else(
+            || Told::default().read(0, true),
+            |told| told.read(from, state.ended),
+        )
+    }
+
+    /// Waits until something happened from `from` on, or the end.
+    pub async fn wait_events(&self, from: u64) {
+        let mut heard = self.heard.subscribe();
+        // The sender lives as long as this.
+        let _ = heard.wait_for(|(next, ended)| *next > from || *ended).await;
     }
 
     /// The lines from `from` on that are there now.
@@ -150,7 +239,7 @@ impl LogBuffer {
         let mut tail = Vec::new();
         for entry in &state.entries {
             // Plain data into memory.
-            if serde_json::to_writer(&mut tail, entry).is_ok() {
+            if serde_json::to_writer(&mut tail, &**entry).is_ok() {
                 tail.push(b'\n');
             }
         }
@@ -162,7 +251,21 @@ impl LogBuffer {
     }
 }
 
-fn size(entry: &LogEntry) -> u64 {
+impl Listener for LogBuffer {
+    fn line(&self, line: LogLine) {
+        self.push(&line);
+    }
+
+    fn event(&self, event: Event) {
+        let mut state = self.state.lock();
+        if !state.ended {
+            self.tell(&mut state, Heard::Event(event));
+        }
+    }
+}
+
+/// What a line takes.
+pub(super) fn size(entry: &LogEntry) -> u64 {
     let text = entry.text.as_ref().or(entry.base64.as_ref());
     OVERHEAD + text.map_or(0, |text| text.len() as u64)
 }
@@ -215,6 +318,47 @@ mod tests {
         let again = LogBuffer::of_ended(&buffer.logs().tail, buffer.kept().1);
         assert_eq!(again.read(0), buffer.read(0));
         assert_eq!(again.kept(), buffer.kept());
+    }
+
+    #[test]
+    fn lines_and_events_come_in_one_order() {
+        let event = |attempt| Event {
+            at: 0,
+            kind: EventKind::Restarted { attempt },
+        };
+        let heard = |buffer: &LogBuffer| {
+            let part = buffer.read_events(0);
+            let text = |(_, heard): &(u64, Heard)| match heard {
+                Heard::Line(entry) => entry.text.clone().unwrap_or_default(),
+                Heard::Event(event) => format!("{:?}", event.kind),
+            };
+            part.entries.iter().map(text).collect::<Vec<_>>()
+        };
+        let buffer = LogBuffer::new(1 << 20);
+        buffer.record_events(2);
+        assert!(buffer.begin(), "they are wanted");
+        buffer.line(line(0));
+        buffer.event(event(7));
+        buffer.line(line(1));
+        buffer.end();
+        buffer.line(line(2));
+        buffer.event(event(8));
+        let (again, seven) = ("Restarted { attempt: 2 }", "Restarted { attempt: 7 }");
+        assert_eq!(heard(&buffer), [again, "line 0\n", seven, "line 1\n"]);
+        assert_eq!(texts(&buffer.read(0)), ["line 0\n", "line 1\n"]);
+
+        let late = LogBuffer::new(1 << 20);
+        assert!(!late.begin(), "nobody asked");
+        late.line(line(0));
+        late.event(event(7));
+        assert_eq!((heard(&late).len(), late.told_bytes()), (0, None));
+        late.record_events(0);
+        late.event(event(8));
+        late.record_events(0);
+        assert_eq!(
+            heard(&late),
+            ["Unrecorded", "line 0\n", "Restarted { attempt: 8 }"]
+        );
     }
 
     #[tokio::test]

@@ -8,6 +8,7 @@
 //! names a job, module or tenant is about the caller's own.
 
 mod error;
+mod events;
 mod jobs;
 mod logs;
 mod modules;
@@ -30,6 +31,7 @@ use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 
 pub use error::DaemonError;
+pub use events::{Heard, HeardPart};
 pub use jobs::{LiveJob, NewRequest};
 pub use logs::{LogBuffer, LogPart};
 pub use tenants::{Grants, LOG_BYTES, TenantSlot};
@@ -59,6 +61,7 @@ struct Inner {
     ledger: Ledger,
     tenants: RwLock<BTreeMap<TenantName, Arc<TenantSlot>>>,
     live: Mutex<HashMap<JobId, Arc<LiveJob>>>,
+    lingering: events::Lingering,
     modules: modules::Modules,
     defaults: RwLock<TenantConfig>,
     accepting: AtomicBool,
@@ -99,6 +102,7 @@ impl Daemon {
             ledger,
             tenants: RwLock::default(),
             live: Mutex::default(),
+            lingering: events::Lingering::default(),
             modules: modules::Modules::default(),
             defaults: RwLock::new(config.defaults.clone()),
             accepting: AtomicBool::new(true),
@@ -215,6 +219,12 @@ impl Daemon {
         &self.0.ledger
     }
 
+    /// The node.
+    #[must_use]
+    pub fn runtime(&self) -> &Runtime {
+        &self.0.runtime
+    }
+
     /// What the node offers.
     #[must_use]
     pub fn info(&self) -> NodeInfo {
@@ -277,6 +287,7 @@ impl Daemon {
                 tokio::time::sleep(CHECKPOINT).await;
                 let Some(inner) = inner.upgrade() else { return };
                 let daemon = Self(inner);
+                daemon.0.lingering.forget_old();
                 let expire = clock::now() >= next_expiry;
                 if expire {
                     next_expiry = clock::now() + EXPIRY;

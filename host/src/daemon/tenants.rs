@@ -64,6 +64,7 @@ pub struct TenantSlot {
     bodies: Arc<Semaphore>,
     /// Modules that are sent, or wait to be.
     sending: AtomicUsize,
+    looks: Arc<Semaphore>,
     requests: RwLock<Option<DefaultDirectRateLimiter>>,
 }
 
@@ -91,6 +92,7 @@ impl TenantSlot {
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
             sending: AtomicUsize::new(0),
+            looks: Arc::new(Semaphore::new(1)),
             requests: RwLock::new(requests(&record.limits)),
             state: RwLock::new(State {
                 record,
@@ -131,6 +133,11 @@ impl TenantSlot {
     #[must_use]
     pub fn is_from_config(&self) -> bool {
         self.state.read().from_config
+    }
+
+    /// Waits until nobody else looks through what it runs: one at a time does.
+    pub async fn look(&self) -> Option<OwnedSemaphorePermit> {
+        self.looks.clone().acquire_owned().await.ok()
     }
 
     /// Counts a request.

@@ -53,6 +53,7 @@ async fn a_job_whose_supervisor_panics_ends_with_the_reason() {
             timeout_ms: None,
             cpu_limit_ms: None,
             restart: true,
+            events: false,
         };
         let request = NewRequest {
             module,

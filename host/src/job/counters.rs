@@ -1,8 +1,8 @@
 //! A job's numbers and events.
 
 use std::sync::{
-    Arc,
-    atomic::{AtomicI64, Ordering},
+    Arc, Weak,
+    atomic::{AtomicBool, AtomicI64, Ordering},
 };
 
 use crossbeam::utils::CachePadded;
@@ -11,7 +11,7 @@ use tokio::sync::broadcast;
 
 use crate::{
     rt::{clock, shard},
-    types::{CallState, ErrorKind, Event, EventKind, TaskId},
+    types::{CallState, ErrorKind, Event, EventKind, Listener, TaskId},
 };
 
 /// How many events wait for a slow reader before the oldest are dropped.
@@ -83,9 +83,19 @@ impl Counter {
     }
 }
 
-/// Tells a job's events to whoever listens; free when nobody asked for them.
+/// Tells a job's events to whoever listens; a look at a flag when nobody asked for them.
 #[derive(Debug)]
-pub struct Emitter(Option<Channel>);
+pub struct Emitter {
+    wanted: AtomicBool,
+    to: To,
+}
+
+#[derive(Debug)]
+enum To {
+    Nobody,
+    Channel(Channel),
+    Listener(Weak<dyn Listener>),
+}
 
 #[derive(Debug)]
 struct Channel {
@@ -95,16 +105,27 @@ struct Channel {
 }
 
 impl Emitter {
-    /// Tells events, or nothing at all.
+    /// Tells events, or nothing at all: to a listener if there is one, who may also want them later.
     #[must_use]
-    pub fn new(wanted: bool) -> Self {
-        Self(wanted.then(|| {
-            let (sender, first) = broadcast::channel(EVENTS);
-            Channel {
-                sender,
-                first: Mutex::new(Some(first)),
+    pub fn new(wanted: bool, listener: Option<Weak<dyn Listener>>) -> Self {
+        let to = match listener {
+            Some(listener) => To::Listener(listener),
+            None if wanted => {
+                let (sender, first) = broadcast::channel(EVENTS);
+                To::Channel(Channel {
+                    sender,
+                    first: Mutex::new(Some(first)),
+                })
             }
-        }))
+            None => To::Nobody,
+        };
+        let wanted = AtomicBool::new(wanted);
+        Self { wanted, to }
+    }
+
+    /// Tells its listener from now on.
+    pub fn start(&self) {
+        self.wanted.store(true, Ordering::Relaxed);
     }
 
     /// A call changed its state.
@@ -116,26 +137,39 @@ impl Emitter {
         attempt: u32,
         error: Option<ErrorKind>,
     ) {
-        if let Some(Channel { sender, .. }) = &self.0 {
-            let kind = EventKind::Call {
-                task,
-                name: name.clone(),
-                state,
-                attempt,
-                error,
-            };
+        if !self.wanted.load(Ordering::Relaxed) {
+            return;
+        }
+        let kind = EventKind::Call {
+            task,
+            name: name.clone(),
+            state,
+            attempt,
+            error,
+        };
+        let at = clock::unix_millis();
+        self.tell(Event { at, kind });
+    }
+
+    fn tell(&self, event: Event) {
+        match &self.to {
+            To::Nobody => {}
             // Nobody listening is fine.
-            let _ = sender.send(Event {
-                at: clock::unix_millis(),
-                kind,
-            });
+            To::Channel(Channel { sender, .. }) => drop(sender.send(event)),
+            To::Listener(listener) => {
+                if let Some(listener) = listener.upgrade() {
+                    listener.event(event);
+                }
+            }
         }
     }
 
     /// Listens: the first from the job's beginning, others from now on; `None` when the job does not collect events.
     #[must_use]
     pub fn subscribe(&self) -> Option<broadcast::Receiver<Event>> {
-        let Channel { sender, first } = self.0.as_ref()?;
+        let To::Channel(Channel { sender, first }) = &self.to else {
+            return None;
+        };
         Some(first.lock().take().unwrap_or_else(|| sender.subscribe()))
     }
 }

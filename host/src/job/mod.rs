@@ -2,12 +2,14 @@
 //! are alive, who descends from whom, and the recorded inputs of failed tasks.
 
 mod counters;
+mod kept;
 mod lineage;
 mod options;
 mod record;
 mod registry;
 
 pub use counters::{Counter, Counters, Emitter};
+pub use kept::Kept;
 pub use lineage::Lineage;
 pub use options::JobOptions;
 pub use record::{Encoded, RecordError, RecordedObject, RecordedValue, TaskRecord};

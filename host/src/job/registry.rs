@@ -97,6 +97,32 @@ impl<C: Clone> Registry<C> {
         shard.lock().get(&chunk)?.calls[at].clone()
     }
 
+    /// The living calls with numbers above `after`, in order. Calls that start meanwhile may be missing.
+    ///
+    /// No lock is held for longer than it takes to copy a shard's keys, of which there is one for up to 32 calls, or one
+    /// chunk.
+    pub fn walk(&self, after: u64) -> impl Iterator<Item = C> + '_ {
+        let (_, first, _) = self.find(after.saturating_add(1));
+        let mut keys = Vec::new();
+        for shard in &self.shards {
+            keys.extend(shard.lock().keys().filter(|key| **key >= first));
+        }
+        keys.sort_unstable();
+        let above = move |key: u64, at: usize| key * CHUNK as u64 + at as u64 > after;
+        keys.into_iter().flat_map(move |key| {
+            let (shard, ..) = self.find(key * CHUNK as u64);
+            let shard = shard.lock();
+            let calls = shard.get(&key).map(|chunk| chunk.calls.iter().enumerate());
+            let wanted = calls
+                .into_iter()
+                .flatten()
+                .filter(|(at, _)| above(key, *at));
+            wanted
+                .filter_map(|(_, call)| call.clone())
+                .collect::<Vec<_>>()
+        })
+    }
+
     /// The living calls that `wanted` picks, in no order. Calls that start meanwhile may be missing.
     #[must_use]
     pub fn select(&self, mut wanted: impl FnMut(&C) -> bool) -> Vec<C> {
@@ -115,6 +141,34 @@ impl<C: Clone> Registry<C> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_walk_goes_by_number_from_anywhere_while_calls_end() {
+        let registry = Registry::default();
+        let all: Vec<u64> = (1..3_000).filter(|n| n % 7 != 0).collect();
+        all.iter().for_each(|n| registry.insert(*n, *n));
+        for after in [0, 1, 31, 32, 33, 1_500, 2_999, u64::MAX] {
+            let expected: Vec<_> = all.iter().copied().filter(|n| *n > after).collect();
+            assert_eq!(
+                registry.walk(after).collect::<Vec<_>>(),
+                expected,
+                "{after}"
+            );
+        }
+        let mut walk = registry.walk(0);
+        assert_eq!(walk.next(), Some(1));
+        for n in all.iter().filter(|n| **n < 2_900) {
+            assert_eq!(registry.remove(*n), Some(*n));
+        }
+        let rest: Vec<_> = walk.filter(|n| *n >= 32).collect();
+        assert_eq!(
+            rest,
+            all.iter()
+                .copied()
+                .filter(|n| *n >= 2_900)
+                .collect::<Vec<_>>()
+        );
+    }
 
     #[test]
     fn it_holds_what_lives_and_nothing_else() {

@@ -76,6 +76,9 @@ pub struct JobSpec {
     pub cpu_limit_ms: Option<u64>,
     /// Whether it runs again after the host stopped under it; otherwise it is lost then.
     pub restart: bool,
+    /// Whether its events are kept from its beginning.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub events: bool,
 }
 
 impl Default for JobSpec {
@@ -88,6 +91,7 @@ impl Default for JobSpec {
             timeout_ms: None,
             cpu_limit_ms: None,
             restart: true,
+            events: false,
         }
     }
 }

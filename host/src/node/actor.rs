@@ -9,7 +9,7 @@ use std::{
     pin::pin,
     sync::{
         Arc, Weak,
-        atomic::{AtomicBool, AtomicU32, Ordering},
+        atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering},
     },
     task::Poll,
 };
@@ -23,6 +23,7 @@ use super::{
     idle::Idle,
     run,
     services::CallServices,
+    snapshot::DeadActor,
     state::JobState,
 };
 use crate::{
@@ -43,6 +44,7 @@ pub(crate) struct ActorCell {
     job: Weak<JobState>,
     /// The name that it is registered under.
     pub(crate) name: Option<String>,
+    pub(crate) detached: bool,
     pub(crate) mailbox: Mailbox<Arc<Call>>,
     pub(crate) idle: Idle,
     max_pending: Option<u32>,
@@ -56,6 +58,11 @@ pub(crate) struct ActorCell {
     pub(crate) restarted: AtomicBool,
     /// Whether its constructor has returned, in any life: its call has finished then, though it lives on.
     pub(crate) born: AtomicBool,
+    /// Whether its constructor has returned in this life.
+    pub(crate) up: AtomicBool,
+    pub(crate) hibernates: AtomicBool,
+    /// Bytes of its sandbox's memory when it last began to wait for a call; 0 before that.
+    pub(crate) memory: AtomicU64,
     /// Why it is dead.
     death: Mutex<Option<TaskError>>,
     charge: Mutex<Option<Charge>>,
@@ -96,6 +103,7 @@ impl ActorCell {
             class,
             job: Arc::downgrade(job),
             name: options.name.clone(),
+            detached: options.detached == Some(true),
             mailbox: Mailbox::default(),
             idle: Idle::default(),
             max_pending: options.max_pending_calls,
@@ -104,6 +112,9 @@ impl ActorCell {
             restarting: AtomicBool::new(false),
             restarted: AtomicBool::new(false),
             born: AtomicBool::new(false),
+            up: AtomicBool::new(false),
+            hibernates: AtomicBool::new(false),
+            memory: AtomicU64::new(0),
             death: Mutex::default(),
             charge: Mutex::default(),
             handle: Mutex::default(),
@@ -119,6 +130,11 @@ impl ActorCell {
     /// Whether it takes calls, or will again.
     pub(crate) fn is_alive(&self) -> bool {
         self.restarting.load(Ordering::SeqCst) || self.death.lock().is_none()
+    }
+
+    /// Why it is dead, or about to be.
+    pub(crate) fn cause(&self) -> Option<TaskError> {
+        self.death.lock().clone()
     }
 
     /// Holds its place in the account of actors until it is dead.
@@ -303,6 +319,7 @@ pub(crate) fn crashed(call: &Arc<Call>, actor: &Arc<ActorCell>, error: TaskError
 /// What follows a life: another one, or the end.
 fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
     call.job().counters.actors.sub();
+    actor.up.store(false, Ordering::Relaxed);
     let again = |call: &Arc<Call>| !call.job().is_closing() && actor.another_life();
     let error = match end {
         LifeEnd::Drained => return buried(actor, call, Ok(())),
@@ -375,7 +392,21 @@ fn forget(actor: &Arc<ActorCell>, creation: &Arc<Call>, why: &str) {
     actor.fail_pending();
     let charge = actor.charge.lock().take();
     drop(charge);
-    creation.job().forget_actor(actor);
+    let job = creation.job();
+    if job.actors.lock().remove(&actor.id.number()).is_some() {
+        keep_death(job, actor, creation);
+    }
+    job.forget_actor(actor);
+}
+
+/// So that who looks sees what it died of, unless the job that made it ends too.
+fn keep_death(job: &Arc<JobState>, actor: &ActorCell, creation: &Call) {
+    let other = (job.origin != job.id).then(|| job.node.job(job.origin));
+    let maker = other.as_ref().map_or(Some(job), Option::as_ref);
+    if let Some(maker) = maker.filter(|maker| !maker.is_closing()) {
+        let (dead, bytes) = DeadActor::new(job, actor, creation);
+        maker.dead.push(&maker.account, dead, bytes);
+    }
 }
 
 async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
@@ -398,6 +429,7 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
             LifeEnd::NotBorn(error)
         };
     }
+    actor.up.store(true, Ordering::Relaxed);
     if !actor.born.swap(true, Ordering::Relaxed) {
         call.job().counters.finished.add();
         call.tell(CallState::Finished, None);
@@ -433,6 +465,9 @@ async fn next(
         return next;
     }
     let node = &call.job().node;
+    actor
+        .memory
+        .store(sandbox.memory_bytes(), Ordering::Relaxed);
     if actor.idle.begin() {
         node.living.idle.add(actor, node);
     }
@@ -445,7 +480,7 @@ async fn next(
         Some(next) => next,
         None => {
             let hibernates = sandbox.hibernate();
-            let _one = hibernates.then(|| Hibernating::count(call));
+            let _one = hibernates.then(|| Hibernating::count(call, actor));
             sandbox.services_mut().turn().idle(poll()).await
         }
     };
@@ -454,18 +489,20 @@ async fn next(
 }
 
 /// Counts an actor among its job's hibernating ones while it exists.
-struct Hibernating<'a>(&'a Counter);
+struct Hibernating<'a>(&'a Counter, &'a ActorCell);
 
 impl<'a> Hibernating<'a> {
-    fn count(call: &'a Call) -> Self {
+    fn count(call: &'a Call, actor: &'a ActorCell) -> Self {
         let counter = &call.job().counters.hibernating;
         counter.add();
-        Self(counter)
+        actor.hibernates.store(true, Ordering::Relaxed);
+        Self(counter, actor)
     }
 }
 
 impl Drop for Hibernating<'_> {
     fn drop(&mut self) {
+        self.1.hibernates.store(false, Ordering::Relaxed);
         self.0.sub();
     }
 }

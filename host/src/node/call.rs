@@ -21,14 +21,19 @@ use futures_util::task::AtomicWaker;
 use parking_lot::Mutex;
 use smallvec::SmallVec;
 
-use super::{actor::ActorCell, state::JobState};
+use super::{
+    actor::ActorCell,
+    snapshot::FailedCall,
+    state::JobState,
+    times::{NEVER, Time},
+};
 use crate::{
     actor::CallerId,
     job::Lineage,
     sandbox::FunctionInfo,
     store::{ObjectRef, Resource, Stream, Value, Waiting},
     tenant,
-    types::{Arg, CallState, ErrorKind, Paid, TaskError, TaskId},
+    types::{Arg, BlockedOn, CallState, ErrorKind, Paid, TaskError, TaskId},
 };
 
 const WAITING: u8 = 0;
@@ -72,6 +77,8 @@ pub(crate) struct Common {
     pub(crate) settings: Settings,
     pub(crate) result_format: u8,
     pub(crate) parent: Option<Arc<Lineage>>,
+    /// When they were made.
+    pub(crate) made: Time,
 }
 
 /// Where the results go.
@@ -88,7 +95,9 @@ pub(crate) enum Outputs {
 pub(crate) struct Inputs {
     pub(crate) args: Vec<Arg<Resource>>,
     /// Its place in the queue, until it first runs: so many queued calls of its job's account.
-    pub(crate) place: u64,
+    pub(crate) place: u32,
+    /// When its last attempt began.
+    pub(crate) begun: Time,
     /// What it and its arguments take: so many queued bytes of that account.
     pub(crate) bytes: u64,
     /// The wait for its arguments.
@@ -106,7 +115,36 @@ pub(crate) struct Call {
     pub(crate) cancel: Cancel,
     lineage: OnceLock<Arc<Lineage>>,
     state: AtomicU8,
+    /// What it waits for while it runs: one of [`BLOCKED`] counted from 1, or 0. Only who runs it writes it.
+    blocked: AtomicU8,
     attempt: AtomicU32,
+}
+
+/// What a call can be blocked on, by number.
+const BLOCKED: [BlockedOn; 4] = [
+    BlockedOn::Objects,
+    BlockedOn::Room,
+    BlockedOn::Reader,
+    BlockedOn::Disk,
+];
+
+/// While it exists, a call is seen as blocked.
+pub(crate) struct Blocked<'a>(&'a Call);
+
+impl Drop for Blocked<'_> {
+    fn drop(&mut self) {
+        self.0.blocked.store(0, Ordering::Relaxed);
+    }
+}
+
+/// Where a call is in its life, for who looks from outside.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    Waiting,
+    Queued,
+    Running,
+    Blocked(BlockedOn),
+    Ended,
 }
 
 impl fmt::Debug for Call {
@@ -134,6 +172,7 @@ impl Call {
             cancel: Cancel::default(),
             lineage: OnceLock::new(),
             state: AtomicU8::new(WAITING),
+            blocked: AtomicU8::new(0),
             attempt: AtomicU32::new(0),
         })
     }
@@ -224,10 +263,14 @@ impl Call {
         self.job().counters.running.add();
         let begun = self.transition(QUEUED, RUNNING);
         if begun {
-            let place = std::mem::take(&mut self.inputs.lock().place);
+            let now = self.job().node.times.now();
+            let mut inputs = self.inputs.lock();
+            inputs.begun = now;
+            let place = std::mem::take(&mut inputs.place);
+            drop(inputs);
             self.job()
                 .account
-                .release(tenant::Resource::QueuedCalls, place);
+                .release(tenant::Resource::QueuedCalls, place.into());
             self.tell(CallState::Running, None);
         } else {
             self.job().counters.running.sub();
@@ -261,7 +304,9 @@ impl Call {
         if before == RUNNING {
             counters.running.sub();
         }
-        self.let_go(std::mem::take(&mut *self.inputs.lock()));
+        let inputs = std::mem::take(&mut *self.inputs.lock());
+        let begun = inputs.begun;
+        self.let_go(inputs);
         let (state, error) = match &outcome {
             Ok(_) => (CallState::Finished, None),
             Err(error) => (CallState::Failed, Some(error.kind)),
@@ -275,15 +320,59 @@ impl Call {
             };
             ended.add();
             self.tell(state, error);
+            if let Err(error) = &outcome {
+                self.keep_failure(error, begun);
+            }
         }
         self.complete(outcome);
         self.job().forget(self);
         true
     }
 
+    /// So that who looks sees how it ended, unless its job ends too.
+    #[cold]
+    fn keep_failure(&self, error: &TaskError, begun: Time) {
+        let job = self.job();
+        if !job.is_closing() {
+            let (failed, bytes) = FailedCall::new(self, error, begun);
+            job.failed.push(&job.account, failed, bytes);
+        }
+    }
+
+    /// It waits for something, as long as what this gives is held.
+    pub(crate) fn blocked(&self, on: BlockedOn) -> Blocked<'_> {
+        let number = BLOCKED.iter().position(|one| *one == on);
+        let number = number.and_then(|n| u8::try_from(n + 1).ok()).unwrap_or(0);
+        self.blocked.store(number, Ordering::Relaxed);
+        Blocked(self)
+    }
+
+    /// Where it is in its life.
+    pub(crate) fn stage(&self) -> Stage {
+        match self.state.load(Ordering::Acquire) {
+            WAITING => Stage::Waiting,
+            QUEUED => Stage::Queued,
+            RUNNING => {
+                let on = usize::from(self.blocked.load(Ordering::Relaxed)).checked_sub(1);
+                let on = on.and_then(|n| BLOCKED.get(n));
+                on.map_or(Stage::Running, |on| Stage::Blocked(*on))
+            }
+            _ => Stage::Ended,
+        }
+    }
+
+    /// When it was made, and when its last attempt began.
+    pub(crate) fn times(&self) -> (Time, Time) {
+        let begun = match self.state.load(Ordering::Acquire) {
+            RUNNING => self.inputs.lock().begun,
+            _ => NEVER,
+        };
+        (self.common.made, begun)
+    }
+
     fn let_go(&self, inputs: Inputs) {
         let account = &self.job().account;
-        account.release(tenant::Resource::QueuedCalls, inputs.place);
+        account.release(tenant::Resource::QueuedCalls, inputs.place.into());
         account.release(tenant::Resource::QueuedBytes, inputs.bytes);
     }
 
@@ -291,7 +380,7 @@ impl Call {
         match (&self.outputs, outcome) {
             (Outputs::Objects(objects), Ok(values)) => {
                 for (object, value) in objects.iter().zip(values) {
-                    self.job().watch_refs(object, &value);
+                    self.job().watch(object, &value, self);
                     object.complete(Ok(value));
                 }
             }
@@ -477,9 +566,10 @@ mod tests {
             size_of::<Arg<Resource>>(),
             size_of::<ObjectRef>(),
         );
+        let (common, inputs) = (size_of::<Common>(), size_of::<Inputs>());
         assert!(
-            call <= 216 && arg <= 64 && object == 8,
-            "{call} {arg} {object}"
+            call <= 216 && arg <= 64 && object == 8 && common <= 112 && inputs <= 56,
+            "{call} {arg} {object} {common} {inputs}"
         );
     }
 }

@@ -158,6 +158,8 @@ impl Job {
             parent: None,
             result_format: format::JSON,
         };
+        // Nothing else may run that would have done it.
+        state.node.times.renew();
         let calls = submit::check(state, vec![spec])?;
         let mut charges = Vec::new();
         for (of, n) in submit::needs(&calls) {
@@ -181,6 +183,11 @@ impl Job {
     #[must_use]
     pub fn events(&self) -> Option<broadcast::Receiver<Event>> {
         self.0.state.emitter.subscribe()
+    }
+
+    /// From now on its listener hears of its events, if it has one.
+    pub fn tell_events(&self) {
+        self.0.state.emitter.start();
     }
 
     /// [`logs`](Self::logs) as a stream.

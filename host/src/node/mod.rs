@@ -3,7 +3,8 @@
 //!
 //! [`Runtime`] owns the threads; [`Runtime::load`] makes a [`Module`], [`Runtime::submit`] and [`Runtime::open`] make a
 //! [`Job`], calls in it give a [`Pending`]. Inside, a `Call` is one call's life (`call.rs`), made by `submit.rs`, run
-//! by `run.rs` (tasks, `main`), `actor.rs` (methods) or `request.rs` (HTTP requests), served by `services.rs`, stopped by `cancel.rs`.
+//! by `run.rs` (tasks, `main`), `actor.rs` (methods) or `request.rs` (HTTP requests), served by `services.rs`, stopped by
+//! `cancel.rs`, seen from outside by `snapshot.rs`.
 //!
 //! Invariants: a call's results are recorded once; a job that ended holds no sandbox, no queued call and no object; a
 //! runtime that was dropped has no thread left. There is no global state: several runtimes live in one process.
@@ -22,15 +23,18 @@ mod reuse;
 mod run;
 mod runtime;
 mod services;
+mod snapshot;
 mod state;
 mod submit;
 mod tenant;
 mod tick;
+mod times;
 
 pub use client::{Actor, Job, Pending};
 pub use compilers::Compiler;
 pub use faults::{Fault, Faults};
 pub use runtime::{Module, NodeInfo, Runtime, RuntimeOptions, SpillTo, StartError, SubmitError};
+pub use snapshot::{Page, Place, Query};
 pub use state::JobEnd;
 pub use tenant::{Tenant, TenantOptions};
 

@@ -16,9 +16,11 @@ use super::{
     faults::{Fault, Faults},
     run::QueuedCall,
     services::CallServices,
+    snapshot::{self, Page, Query},
     state::{Living, NodeState},
     tenant::{Tenant, TenantOptions, TenantState},
     tick::{Ticker, TickerHandle},
+    times::Times,
 };
 use crate::{
     job::JobOptions,
@@ -30,7 +32,10 @@ use crate::{
     scheduler::{Scheduler, SchedulerOptions},
     store::{MemFiles, Spill, SpillDirError},
     tenant::{Account, Limits, Resource},
-    types::{HttpOptions, NodeId, SLOT},
+    types::{
+        ActorState, ActorView, HttpOptions, JobId, NodeId, ObjectState, ObjectView, SLOT,
+        TaskState, TaskTotals, TaskView,
+    },
 };
 
 /// How long a shutdown waits for jobs to end in order.
@@ -267,16 +272,13 @@ impl Runtime {
             }
         };
         let sandboxes = Sandboxes::new(engines(&options))?;
-        let handle = TickerHandle::new();
-        let ticker = {
-            let sandboxes = sandboxes.clone();
-            Ticker::start(handle.clone(), move || sandboxes.tick())?
-        };
+        let times = Arc::new(Times::new());
+        let (ticker, on_busy) = ticker(&sandboxes, &times)?;
         let scheduler = Scheduler::start(
             SchedulerOptions::new(tokio.handle().clone())
                 .workers(workers)
                 .slots(slots)
-                .on_busy(move |busy| handle.set_busy(busy)),
+                .on_busy(on_busy),
         )?;
         let account = Account::new("this host", limits(&options), None);
         let lookups = Lookups::default();
@@ -293,6 +295,7 @@ impl Runtime {
             faults: options.faults.clone(),
             lookups,
             hibernate_after: options.hibernate_after,
+            times,
             living: Living::default(),
         });
         Ok(Self {
@@ -384,6 +387,31 @@ impl Runtime {
         self.node.account.limits()
     }
 
+    /// The calls of all tenants that live, and some that failed, in the order of their ids.
+    #[must_use]
+    pub fn tasks(&self, query: &Query<TaskState>) -> Page<TaskView> {
+        snapshot::tasks(&self.node, None, query)
+    }
+
+    /// The actors of all tenants that live, and some that died, in the order of their ids.
+    #[must_use]
+    pub fn actors(&self, query: &Query<ActorState>) -> Page<ActorView> {
+        snapshot::actors(&self.node, None, query)
+    }
+
+    /// Objects of all tenants, in the order of their ids: the large ones, and those that waiting or running calls have as
+    /// arguments or failed calls have left.
+    #[must_use]
+    pub fn objects(&self, query: &Query<ObjectState>) -> Page<ObjectView> {
+        snapshot::objects(&self.node, None, query)
+    }
+
+    /// The numbers of the calls of all jobs, or of one.
+    #[must_use]
+    pub fn totals(&self, job: Option<JobId>) -> TaskTotals {
+        snapshot::totals(&self.node, None, job)
+    }
+
     /// What is held now, by name: nothing, when all jobs have ended. For tests and reports.
     #[must_use]
     pub fn held(&self) -> Vec<(&'static str, u64)> {
@@ -444,11 +472,31 @@ fn own_tenant(
     options: &RuntimeOptions,
 ) -> Arc<TenantState> {
     TenantState::new(
+        "",
         scheduler.tenant(NonZeroU32::MIN),
         account.clone(),
         Outbound::new(options.http.clone(), lookups),
         options.memory_limit,
     )
+}
+
+/// The ticking thread, and what tells it whether there is anything to interrupt. Both keep the node's coarse clock.
+fn ticker(
+    sandboxes: &Sandboxes<CallServices>,
+    times: &Arc<Times>,
+) -> std::io::Result<(Ticker, impl Fn(bool) + Send + Sync + use<>)> {
+    let handle = TickerHandle::new();
+    let (sandboxes, ticking, waking) = (sandboxes.clone(), times.clone(), times.clone());
+    let tick = move || {
+        ticking.renew();
+        sandboxes.tick();
+    };
+    let ticker = Ticker::start(handle.clone(), tick)?;
+    let on_busy = move |busy| {
+        waking.renew();
+        handle.set_busy(busy);
+    };
+    Ok((ticker, on_busy))
 }
 
 /// What all jobs together may hold.

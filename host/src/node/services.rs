@@ -22,7 +22,7 @@ use crate::{
     scheduler::{Stalled, Tenant, Turn, Wait},
     store::{Contents, Full, MemFiles, ObjectRef, Place, Resource, RestoreError, Value, Waiting},
     tenant::{self, Account, Charge, OverLimit},
-    types::{CallSpec, ErrorKind, SLOT, TaskError},
+    types::{BlockedOn, CallSpec, ErrorKind, SLOT, TaskError},
 };
 
 /// What an object takes in the host besides its value, about: many small ones are not free.
@@ -81,6 +81,7 @@ impl CallServices {
                     resource,
                     n,
                 );
+                let _blocked = self.call.blocked(BlockedOn::Room);
                 self.turn.block(Wait::Forever, room).await
             }
         }
@@ -103,6 +104,7 @@ impl CallServices {
                 true => Poll::Ready(Ok(None)),
                 false => room.as_mut().poll(cx).map_ok(Some),
             });
+            let _blocked = self.call.blocked(BlockedOn::Room);
             match self.turn.block(Wait::Forever, wait).await {
                 Ok(Some(charge)) => return Ok(charge),
                 Ok(None) => {}
@@ -116,6 +118,7 @@ impl CallServices {
         let job = self.call.job().clone();
         let charge = || job.account.charge(tenant::Resource::ObjectBytes, n);
         let made = job.node.files.make_room(n, charge);
+        let _blocked = self.call.blocked(BlockedOn::Disk);
         self.turn.block(Wait::Bounded, made).await
     }
 
@@ -139,6 +142,7 @@ impl CallServices {
                     Err(_) => return Ok(None),
                 },
             };
+            let _blocked = self.call.blocked(BlockedOn::Disk);
             let restored = self
                 .turn
                 .block(Wait::Bounded, spilled.restore(charge))
@@ -296,6 +300,7 @@ impl HostServices for CallServices {
                 return Ok(Place::Memory(contents));
             }
             if let Some(spilled) = value.spilled() {
+                let _blocked = self.call.blocked(BlockedOn::Disk);
                 let piece = self.turn.block(Wait::Bounded, spilled.read(offset, len));
                 return piece.await.map(Place::Disk).map_err(|e| unreadable(&e));
             }
@@ -308,7 +313,7 @@ impl HostServices for CallServices {
 
     fn put(&mut self, value: Value) -> Result<ObjectRef, TaskError> {
         let object = ObjectRef::ready(self.call.job().next_object(), Ok(value.clone()));
-        self.call.job().watch_refs(&object, &value);
+        self.call.job().watch(&object, &value, &self.call);
         Ok(object)
     }
 
@@ -321,7 +326,7 @@ impl HostServices for CallServices {
         };
         let (stream, job) = (stream.clone(), self.call.job().clone());
         let object = ObjectRef::ready(job.next_object(), Ok(value.clone()));
-        job.watch_refs(&object, &value);
+        job.watch(&object, &value, &self.call);
         let mut item = Some(object);
         let push = std::future::poll_fn(|cx| match item.take() {
             None => Poll::Ready(()),
@@ -333,7 +338,9 @@ impl HostServices for CallServices {
                 }
             },
         });
+        let blocked = self.call.blocked(BlockedOn::Reader);
         self.turn.block(Wait::Forever, push).await;
+        drop(blocked);
         if self.is_abandoned() {
             let message = "nobody reads the stream any more";
             return Err(TaskError::new(ErrorKind::Cancelled, message));
@@ -345,6 +352,7 @@ impl HostServices for CallServices {
         if waiting.is_done() {
             return true;
         }
+        let _blocked = self.call.blocked(BlockedOn::Objects);
         match timeout {
             None => {
                 self.turn.block(Wait::Forever, waiting).await;

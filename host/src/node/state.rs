@@ -1,7 +1,7 @@
 //! What a node and its jobs consist of.
 
 use std::{
-    collections::HashMap,
+    collections::{BTreeMap, HashMap},
     fmt,
     sync::{
         Arc, OnceLock, Weak,
@@ -21,18 +21,20 @@ use super::{
     idle::IdleActors,
     run::QueuedCall,
     services::CallServices,
+    snapshot::{DeadActor, FailedCall, LargeObjects},
     tenant::TenantState,
+    times::Times,
 };
 use crate::{
     actor::CallerId,
-    job::{Counters, Emitter, JobOptions, Registry},
+    job::{Counters, Emitter, JobOptions, Kept, Registry},
     outbound::Lookups,
     rt::{clock, guard::Guard},
-    sandbox::{Module, Sandboxes, WasiConfig},
+    sandbox::{LogSender, Module, Sandboxes, WasiConfig},
     scheduler::Job as JobQueue,
     store::{MemFiles, ObjectRef, Value, WeakObject},
     tenant::{Account, Resource},
-    types::{ErrorKind, JobId, JobStats, LogLine, NodeId, ObjectId, TaskError, TaskId},
+    types::{ErrorKind, JobId, JobStats, Listener, NodeId, ObjectId, TaskError, TaskId},
 };
 
 /// What all jobs of a node share.
@@ -51,6 +53,7 @@ pub(crate) struct NodeState {
     pub(crate) faults: Faults,
     pub(crate) lookups: Lookups,
     pub(crate) hibernate_after: Option<Duration>,
+    pub(crate) times: Arc<Times>,
     pub(crate) living: Living,
 }
 
@@ -80,6 +83,12 @@ impl NodeState {
             .find(|job| job.id == id)
     }
 
+    /// All jobs that may still run.
+    pub(crate) fn jobs(&self) -> Vec<Arc<JobState>> {
+        let jobs = self.living.jobs.lock();
+        jobs.iter().filter_map(Weak::upgrade).collect()
+    }
+
     fn add(&self, job: &Arc<JobState>) {
         let mut jobs = self.living.jobs.lock();
         if jobs.len() == jobs.capacity() {
@@ -94,13 +103,7 @@ impl NodeState {
     /// Cancels all jobs and waits, for a while, until they have ended.
     pub(crate) fn stop_jobs(&self, patience: Duration) {
         let reason = || TaskError::new(ErrorKind::Cancelled, "the runtime is shut down");
-        let jobs: Vec<_> = self
-            .living
-            .jobs
-            .lock()
-            .iter()
-            .filter_map(Weak::upgrade)
-            .collect();
+        let jobs = self.jobs();
         for job in &jobs {
             job.cancel(reason());
         }
@@ -125,6 +128,8 @@ pub struct JobEnd {
 /// One job.
 pub(crate) struct JobState {
     pub(crate) id: JobId,
+    /// The job that a detached actor's own job was made for; else itself.
+    pub(crate) origin: JobId,
     pub(crate) node: Arc<NodeState>,
     pub(crate) tenant: Arc<TenantState>,
     pub(crate) module: Module<CallServices>,
@@ -137,7 +142,13 @@ pub(crate) struct JobState {
     pub(crate) registry: Registry<Arc<Call>>,
     pub(crate) counters: Counters,
     pub(crate) emitter: Emitter,
-    pub(crate) log: Mutex<mpsc::Sender<LogLine>>,
+    pub(crate) log: Mutex<LogSender>,
+    /// Actors by their numbers, until they are dead for good.
+    pub(crate) actors: Mutex<BTreeMap<u64, Arc<ActorCell>>>,
+    /// Some of what ended badly, and objects worth a look, for who looks from outside.
+    pub(crate) failed: Kept<FailedCall>,
+    pub(crate) dead: Kept<DeadActor>,
+    pub(crate) large: Mutex<LargeObjects>,
     pub(crate) end: watch::Sender<Option<JobEnd>>,
     /// How it ends, once that is known.
     ending: OnceLock<(i32, Option<TaskError>)>,
@@ -166,8 +177,8 @@ impl fmt::Debug for JobState {
 }
 
 /// A sender that throws everything away.
-fn nowhere() -> mpsc::Sender<LogLine> {
-    mpsc::channel(1).0
+fn nowhere() -> LogSender {
+    LogSender::Channel(mpsc::channel(1).0)
 }
 
 /// The parts of a job that its maker decides.
@@ -177,7 +188,11 @@ pub(crate) struct NewJob {
     pub(crate) module: Module<CallServices>,
     pub(crate) module_name: Arc<str>,
     pub(crate) options: JobOptions,
-    pub(crate) log: Option<mpsc::Sender<LogLine>>,
+    pub(crate) log: Option<LogSender>,
+    /// Who hears of its events, if that is not whoever asks for them.
+    pub(crate) listener: Option<Weak<dyn Listener>>,
+    /// The job that it is made for, if not for itself.
+    pub(crate) origin: Option<JobId>,
     /// The processor time that counts against its limit, if it shares it with another job.
     pub(crate) spent: Option<Arc<Spent>>,
 }
@@ -186,6 +201,18 @@ pub(crate) struct NewJob {
 /// leave another behind for ever.
 #[derive(Debug, Default)]
 pub(crate) struct Spent(AtomicU64);
+
+/// What a job's guests get through WASI, but for `main`'s standard input.
+fn wasi(module_name: &str, options: &JobOptions) -> WasiConfig {
+    let mut args = vec![module_name.to_owned()];
+    args.extend(options.args.iter().cloned());
+    WasiConfig {
+        args,
+        env: options.env.clone(),
+        dirs: options.dirs.clone(),
+        inherit_stdin: false,
+    }
+}
 
 impl JobState {
     pub(crate) fn new(new: NewJob) -> Arc<Self> {
@@ -196,26 +223,22 @@ impl JobState {
             module_name,
             options,
             log,
+            listener,
+            origin,
             spent,
         } = new;
         let id = options.id.unwrap_or_else(JobId::random);
-        let mut args = vec![module_name.to_string()];
-        args.extend(options.args.iter().cloned());
-        let wasi = WasiConfig {
-            args,
-            env: options.env.clone(),
-            dirs: options.dirs.clone(),
-            inherit_stdin: false,
-        };
+        let wasi = wasi(&module_name, &options);
         let job = Arc::new(Self {
             id,
+            origin: origin.unwrap_or(id),
             queue: tenant.queue.job(),
             account: Account::new(
                 format!("job {id}"),
                 crate::tenant::Limits::default(),
                 Some(tenant.account.clone()),
             ),
-            emitter: Emitter::new(options.events),
+            emitter: Emitter::new(options.events, listener),
             host: node.next_order(),
             main_wasi: WasiConfig {
                 inherit_stdin: options.stdin,
@@ -230,6 +253,10 @@ impl JobState {
             registry: Registry::default(),
             counters: Counters::default(),
             log: Mutex::new(log.unwrap_or_else(nowhere)),
+            actors: Mutex::default(),
+            failed: Kept::default(),
+            dead: Kept::default(),
+            large: Mutex::default(),
             end: watch::Sender::new(None),
             ending: OnceLock::new(),
             closing: AtomicBool::new(false),
@@ -316,6 +343,14 @@ impl JobState {
         }
     }
 
+    /// Remembers an object that `by` made, if its value is large or refers to others.
+    pub(crate) fn watch(&self, object: &ObjectRef, value: &Value, by: &Call) {
+        if value.is_large() {
+            self.large.lock().add(object, by, self.node.times.now());
+        }
+        self.watch_refs(object, value);
+    }
+
     /// Remembers an object whose value refers to others.
     pub(crate) fn watch_refs(&self, object: &ObjectRef, value: &Value) {
         if value.ref_count() == 0 {
@@ -375,20 +410,28 @@ impl JobState {
     /// A job without a driver for one detached actor made in this one: it has the same module and
     /// grants, and its output goes where this job's goes, as long as that is read.
     pub(crate) fn detached_home(&self) -> Arc<Self> {
-        let (log, mut lines) = mpsc::channel(64);
-        let here = self.log.lock().downgrade();
-        self.node.tokio.spawn(async move {
-            while let Some(line) = lines.recv().await {
-                if let Some(here) = here.upgrade() {
-                    // A closed one throws the line away.
-                    let _ = here.send(line).await;
-                }
+        let log = match &*self.log.lock() {
+            LogSender::Listener(listener) => LogSender::Listener(listener.clone()),
+            LogSender::Channel(here) => {
+                let (log, mut lines) = mpsc::channel(64);
+                let here = here.downgrade();
+                self.node.tokio.spawn(async move {
+                    while let Some(line) = lines.recv().await {
+                        if let Some(here) = here.upgrade() {
+                            // A closed one throws the line away.
+                            let _ = here.send(line).await;
+                        }
+                    }
+                });
+                LogSender::Channel(log)
             }
-        });
+        };
         let options = JobOptions {
             id: None,
             timeout: None,
             stdin: false,
+            // Nobody could ask for them.
+            events: false,
             ..self.options.clone()
         };
         Self::new(NewJob {
@@ -398,6 +441,8 @@ impl JobState {
             module_name: self.module_name.clone(),
             options,
             log: Some(log),
+            listener: None,
+            origin: Some(self.origin),
             spent: Some(self.spent.clone()),
         })
     }
@@ -471,6 +516,9 @@ impl JobState {
         }
         drop(std::mem::take(&mut *self.detached.lock()));
         self.names.lock().clear();
+        self.failed.clear();
+        self.dead.clear();
+        drop(std::mem::take(&mut *self.large.lock()));
         for object in std::mem::take(&mut *self.with_refs.lock()) {
             if let Some(Ok(value)) = object.upgrade().as_ref().and_then(ObjectRef::outcome) {
                 value.forget_refs();

@@ -143,6 +143,10 @@ fn enter(job: &Arc<JobState>, calls: &[Prepared]) {
         call.job().registry.insert(call.number(), call.clone());
     }
     for call in calls() {
+        if let Kind::Constructor(actor) = call.kind() {
+            let mut actors = call.job().actors.lock();
+            actors.insert(call.number(), actor.clone());
+        }
         call.job().counters.submitted.add();
         call.tell(CallState::Waiting, None);
     }
@@ -173,7 +177,8 @@ impl Prepared {
         };
         let mut inputs = call.inputs.lock();
         match of {
-            tenant::Resource::QueuedCalls => inputs.place = n,
+            // One.
+            tenant::Resource::QueuedCalls => inputs.place = u32::try_from(n).unwrap_or(u32::MAX),
             tenant::Resource::QueuedBytes => inputs.bytes = n,
             _ => {}
         }
@@ -447,24 +452,29 @@ fn prepare(
         Ok(settings) => (settings, None),
         Err(never) => (Settings::default(), Some(never)),
     };
-    let own_name = match (&spec.target, &options.name) {
-        (Target::Task(_) | Target::Host(_), Some(name)) => Some(Arc::from(name.as_str())),
-        _ => None,
-    };
     let common = Common {
         job: home,
-        own_name,
+        own_name: own_name(&spec.target, &options),
         kind,
         function,
         settings,
         result_format: origin.result_format,
         parent: origin.parent.clone().filter(|_| !detached),
+        made: job.node.times.now(),
     };
     let call = Call::new(id, Arc::new(common), outputs, spec.args);
     if let Some(never) = never {
         call.cancel.request(never);
     }
     Ok(Prepared { call: Some(call) })
+}
+
+/// What people see a call under, if that is not its function's name.
+fn own_name(target: &Target<Resource>, options: &CallOptions) -> Option<Arc<str>> {
+    match (target, &options.name) {
+        (Target::Task(_) | Target::Host(_), Some(name)) => Some(Arc::from(name.as_str())),
+        _ => None,
+    }
 }
 
 fn check_arguments(function: &FunctionInfo, args: &[Arg<Resource>]) -> Result<(), TaskError> {

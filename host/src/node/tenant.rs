@@ -8,7 +8,7 @@ use std::{
     collections::HashMap,
     num::NonZeroU32,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicU64, Ordering},
     },
     time::Duration,
@@ -26,15 +26,20 @@ use super::{
     compilers::Compiler,
     run::{self, QueuedCall},
     runtime::{Module, SubmitError},
+    snapshot::{self, Page, Query},
     state::{JobState, NewJob, NodeState},
 };
 use crate::{
     job::JobOptions,
     outbound::Outbound,
     rt::guard::Guard,
+    sandbox::LogSender,
     scheduler,
     tenant::{Account, Limits, Resource},
-    types::{ErrorKind, HttpOptions, LogLine, TaskError},
+    types::{
+        ActorState, ActorView, ErrorKind, HttpOptions, JobId, Listener, LogLine, ObjectState,
+        ObjectView, TaskError, TaskState, TaskTotals, TaskView,
+    },
 };
 
 /// Lines of output that may wait to be read before guests wait.
@@ -68,6 +73,7 @@ impl Default for TenantOptions {
 /// What all jobs of a tenant share.
 #[derive(Debug)]
 pub(crate) struct TenantState {
+    pub(crate) name: Box<str>,
     pub(crate) queue: scheduler::Tenant<QueuedCall>,
     pub(crate) account: Arc<Account>,
     /// Its tasks' way out.
@@ -79,12 +85,14 @@ pub(crate) struct TenantState {
 
 impl TenantState {
     pub(super) fn new(
+        name: &str,
         queue: scheduler::Tenant<QueuedCall>,
         account: Arc<Account>,
         http: Outbound,
         memory_limit: u64,
     ) -> Arc<Self> {
         Arc::new(Self {
+            name: name.into(),
             queue,
             account,
             http,
@@ -132,6 +140,7 @@ impl Tenant {
         Self {
             node: node.clone(),
             state: TenantState::new(
+                name,
                 queue,
                 account,
                 Outbound::new(options.http.clone(), &node.lookups),
@@ -145,9 +154,32 @@ impl Tenant {
     /// # Errors
     /// [`SubmitError`] when there is nothing to run, or the runtime is shut down.
     pub fn submit(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
+        self.start_main(module, options, None)
+    }
+
+    /// [`submit`](Self::submit), with somebody who hears of lines and, when they are wanted, of events as they happen, as
+    /// long as it is there. The job has no [`Job::logs`] and no [`Job::events`] then.
+    ///
+    /// # Errors
+    /// As [`submit`](Self::submit).
+    pub fn submit_to(
+        &self,
+        module: &Module,
+        options: JobOptions,
+        listener: Weak<dyn Listener>,
+    ) -> Result<Job, SubmitError> {
+        self.start_main(module, options, Some(listener))
+    }
+
+    fn start_main(
+        &self,
+        module: &Module,
+        options: JobOptions,
+        listener: Option<Weak<dyn Listener>>,
+    ) -> Result<Job, SubmitError> {
         let main = module.manifest().main().cloned();
         let main = main.ok_or_else(|| SubmitError::NoMain(module.name().to_owned()))?;
-        let (state, logs) = self.job(module, options);
+        let (state, logs) = self.job(module, options, listener);
         let id = state.next_call();
         let settings = Settings {
             max_retries: 0,
@@ -164,6 +196,7 @@ impl Tenant {
             settings,
             result_format: format::BINCODE,
             parent: None,
+            made: state.node.times.renew(),
         };
         let outputs = Outputs::Objects(SmallVec::new());
         let call = Call::new(id, Arc::new(common), outputs, Vec::new());
@@ -182,7 +215,29 @@ impl Tenant {
     /// # Errors
     /// [`SubmitError::ShutDown`].
     pub fn open(&self, module: &Module, options: JobOptions) -> Result<Job, SubmitError> {
-        let (state, logs) = self.job(module, options);
+        Ok(self.start_open(module, options, None))
+    }
+
+    /// [`open`](Self::open), as [`submit_to`](Self::submit_to) is to [`submit`](Self::submit).
+    ///
+    /// # Errors
+    /// As [`open`](Self::open).
+    pub fn open_to(
+        &self,
+        module: &Module,
+        options: JobOptions,
+        listener: Weak<dyn Listener>,
+    ) -> Result<Job, SubmitError> {
+        Ok(self.start_open(module, options, Some(listener)))
+    }
+
+    fn start_open(
+        &self,
+        module: &Module,
+        options: JobOptions,
+        listener: Option<Weak<dyn Listener>>,
+    ) -> Job {
+        let (state, logs) = self.job(module, options, listener);
         let limit = state.options.timeout;
         if let Some(limit) = limit.filter(|_| Guard::WallTime.stands()) {
             let state = state.clone();
@@ -197,7 +252,31 @@ impl Tenant {
                 }
             });
         }
-        Ok(Job::new(state, logs, false))
+        Job::new(state, logs, false)
+    }
+
+    /// Its calls that live, and some that failed, in the order of their ids.
+    #[must_use]
+    pub fn tasks(&self, query: &Query<TaskState>) -> Page<TaskView> {
+        snapshot::tasks(&self.node, Some(&self.state), query)
+    }
+
+    /// Its actors that live, and some that died, in the order of their ids.
+    #[must_use]
+    pub fn actors(&self, query: &Query<ActorState>) -> Page<ActorView> {
+        snapshot::actors(&self.node, Some(&self.state), query)
+    }
+
+    /// Its objects, as [`Runtime::objects`](super::Runtime::objects).
+    #[must_use]
+    pub fn objects(&self, query: &Query<ObjectState>) -> Page<ObjectView> {
+        snapshot::objects(&self.node, Some(&self.state), query)
+    }
+
+    /// The numbers of the calls of its jobs, or of one.
+    #[must_use]
+    pub fn totals(&self, job: Option<JobId>) -> TaskTotals {
+        snapshot::totals(&self.node, Some(&self.state), job)
     }
 
     /// Changes what it is given, from now on. What it holds beyond new limits it keeps.
@@ -221,6 +300,11 @@ impl Tenant {
         self.state.queue.cpu()
     }
 
+    /// Charges processor time that was spent for it elsewhere.
+    pub fn charge(&self, time: Duration) {
+        self.state.queue.charge(time);
+    }
+
     /// The right to compile a module, as soon as it is this tenant's turn; it compiles `most` at once at the most.
     ///
     /// # Cancel safety
@@ -240,12 +324,15 @@ impl Tenant {
         &self,
         module: &Module,
         options: JobOptions,
+        listener: Option<Weak<dyn Listener>>,
     ) -> (Arc<JobState>, Option<mpsc::Receiver<LogLine>>) {
-        let (log, logs) = if options.logs {
-            let (sender, receiver) = mpsc::channel(LOG_LINES);
-            (Some(sender), Some(receiver))
-        } else {
-            (None, None)
+        let (log, logs) = match &listener {
+            Some(listener) => (Some(LogSender::Listener(listener.clone())), None),
+            None if options.logs => {
+                let (sender, receiver) = mpsc::channel(LOG_LINES);
+                (Some(LogSender::Channel(sender)), Some(receiver))
+            }
+            None => (None, None),
         };
         let new = NewJob {
             node: self.node.clone(),
@@ -255,6 +342,8 @@ impl Tenant {
             options,
             log,
             spent: None,
+            listener,
+            origin: None,
         };
         (JobState::new(new), logs)
     }

@@ -40,7 +40,7 @@ pub use instance::{CallEnd, CallFrame, Sandbox};
 pub use load_error::{LoadError, LoadProblem};
 pub use manifest::{ActorInfo, FunctionInfo, Manifest, ParamInfo};
 pub use module::Module;
-pub use output::LogSource;
+pub use output::{LogSender, LogSource};
 pub use services::{HostServices, Tick};
 pub use wasi::WasiConfig;
 

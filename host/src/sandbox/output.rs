@@ -2,16 +2,20 @@
 //!
 //! Complete lines are collected and sent in batches: when enough came together, on each tick, before the guest waits for
 //! something, and when its call ends. So many short lines cost one wake-up of the reader. When the channel is full the
-//! guest waits in its write; when nobody listens any more its output is thrown away.
+//! guest waits in its write; when nobody listens any more its output is thrown away. A listener in the place of a channel
+//! takes each line at once.
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{Arc, Weak},
+};
 
 use bytes::BytesMut;
 use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use crate::{
     rt::guard::Guard,
-    types::{LogLine, LogStream, TaskId},
+    types::{Listener, LogLine, LogStream, TaskId},
 };
 
 /// Longer lines are sent in pieces.
@@ -32,8 +36,43 @@ pub struct LogSource {
     pub task: TaskId,
     /// That call's name.
     pub name: Arc<str>,
-    /// Takes the lines; a closed one throws them away.
-    pub sender: Sender<LogLine>,
+    /// Takes the lines.
+    pub sender: LogSender,
+}
+
+/// Where lines go.
+#[derive(Debug, Clone)]
+pub enum LogSender {
+    /// Through a channel; guests wait while it is full, and a closed one throws lines away.
+    Channel(Sender<LogLine>),
+    /// To this listener, at once; away when it is gone.
+    Listener(Weak<dyn Listener>),
+}
+
+impl LogSender {
+    fn is_closed(&self) -> bool {
+        match self {
+            Self::Channel(sender) => sender.is_closed(),
+            Self::Listener(listener) => listener.strong_count() == 0,
+        }
+    }
+
+    /// Gives the line back when there is no room.
+    fn try_send(&self, line: LogLine) -> Result<(), LogLine> {
+        match self {
+            Self::Channel(sender) => match sender.try_send(line) {
+                Err(TrySendError::Full(line)) => return Err(line),
+                // A closed one throws it away.
+                Ok(()) | Err(TrySendError::Closed(_)) => {}
+            },
+            Self::Listener(listener) => {
+                if let Some(listener) = listener.upgrade() {
+                    listener.line(line);
+                }
+            }
+        }
+        Ok(())
+    }
 }
 
 #[derive(Debug)]
@@ -133,7 +172,7 @@ impl Output {
         let Some(source) = &self.source else { return };
         while let Some(line) = self.lines.pop_front() {
             let length = line.text.len();
-            if let Err(TrySendError::Full(line)) = source.sender.try_send(line) {
+            if let Err(line) = source.sender.try_send(line) {
                 self.lines.push_front(line);
                 return;
             }
@@ -145,7 +184,11 @@ impl Output {
     pub(super) async fn flush(&mut self) {
         self.try_flush();
         while let Some(source) = self.source.as_ref().filter(|_| !self.lines.is_empty()) {
-            let Ok(permit) = source.sender.reserve().await else {
+            let LogSender::Channel(sender) = &source.sender else {
+                // A listener takes all there are.
+                break;
+            };
+            let Ok(permit) = sender.reserve().await else {
                 self.lines.clear();
                 break;
             };

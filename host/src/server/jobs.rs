@@ -108,6 +108,7 @@ fn spec(request: JobRequest) -> Result<JobSpec> {
         timeout_ms: request.timeout_ms,
         cpu_limit_ms: request.cpu_limit_ms,
         restart: !request.no_restart,
+        events: request.events,
     })
 }
 
@@ -187,12 +188,17 @@ pub(super) async fn show(
 }
 
 /// The caller's job; what is no id is no job either.
-async fn find(app: &App, caller: &Caller, id: &str) -> Result<JobRecord> {
+pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<JobRecord> {
+    find_of(app, caller.about().cloned(), id).await
+}
+
+/// A job of this tenant, or of any.
+pub(super) async fn find_of(app: &App, about: Option<TenantName>, id: &str) -> Result<JobRecord> {
     let Ok(id) = id.parse::<JobId>() else {
         let id = id.escape_debug();
         return Err(Refusal::not_found(format!("there is no job `{id}`")));
     };
-    let (daemon, about) = (app.daemon.clone(), caller.about().cloned());
+    let daemon = app.daemon.clone();
     let job = app.blocking(move || daemon.job(about.as_ref(), id)).await?;
     Ok(job?)
 }
@@ -267,21 +273,9 @@ pub(super) async fn logs(
     headers: HeaderMap,
     Params(query): Params<LogQuery>,
 ) -> Result<Response> {
-    let live = live(&app, &caller, &id).await?;
-    let reader = match live {
+    let reader = match live(&app, &caller, &id).await? {
         Some(live) => Reader::Live(live),
-        None => {
-            let job = find(&app, &caller, &id).await?;
-            let ledger = app.daemon.ledger().clone();
-            let about = caller.about().cloned();
-            let tail = app.blocking(move || ledger.read_logs(about.as_ref(), job.id));
-            let tail = tail.await??;
-            let dropped = DroppedLogs {
-                lines: job.logs.dropped_lines,
-                bytes: job.logs.dropped_bytes,
-            };
-            Reader::Ended(LogBuffer::of_ended(&tail, dropped))
-        }
+        None => Reader::Ended(Arc::new(of_ended(&app, &caller, &id).await?)),
     };
     let accepts = headers
         .get(header::ACCEPT)
@@ -308,22 +302,52 @@ pub(super) async fn logs(
     Ok((text, Body::from_stream(follow.text())).into_response())
 }
 
-async fn live(app: &App, caller: &Caller, id: &str) -> Result<Option<Arc<LiveJob>>> {
+/// What the ledger kept of the output of a job that ended.
+pub(super) async fn of_ended(app: &App, caller: &Caller, id: &str) -> Result<LogBuffer> {
+    let job = find(app, caller, id).await?;
+    let (ledger, about) = (app.daemon.ledger().clone(), caller.about().cloned());
+    let tail = app.blocking(move || ledger.read_logs(about.as_ref(), job.id));
+    let tail = tail.await??;
+    let dropped = DroppedLogs {
+        lines: job.logs.dropped_lines,
+        bytes: job.logs.dropped_bytes,
+    };
+    Ok(LogBuffer::of_ended(&tail, dropped))
+}
+
+pub(super) async fn live(app: &App, caller: &Caller, id: &str) -> Result<Option<Arc<LiveJob>>> {
     let job = find(app, caller, id).await?;
     Ok(app.daemon.live(job.id))
 }
 
-enum Reader {
+pub(super) enum Reader {
     Live(Arc<LiveJob>),
-    Ended(LogBuffer),
+    Ended(Arc<LogBuffer>),
 }
 
 impl Reader {
-    fn buffer(&self) -> &LogBuffer {
+    pub(super) fn buffer(&self) -> &LogBuffer {
         match self {
             Self::Live(live) => &live.logs,
             Self::Ended(buffer) => buffer,
         }
+    }
+}
+
+impl Reader {
+    /// The job as it is after its output ended.
+    pub(super) async fn end(
+        &self,
+        app: &App,
+        about: Option<TenantName>,
+        id: &str,
+    ) -> Option<JobView> {
+        if let Self::Live(live) = self {
+            live.ended().await;
+        }
+        let (id, daemon) = (id.parse().ok()?, app.daemon.clone());
+        let job = app.blocking(move || daemon.job(about.as_ref(), id)).await;
+        Some(view(&app.daemon, &job.ok()?.ok()?))
     }
 }
 
@@ -353,21 +377,6 @@ impl Follow {
         Some(part)
     }
 
-    /// The job as it is after its output ended.
-    async fn end(&self) -> Option<JobView> {
-        if let Reader::Live(live) = &self.reader {
-            live.ended().await;
-        }
-        let id = self.id.parse().ok()?;
-        let (daemon, about) = (self.app.daemon.clone(), self.about.clone());
-        let job = self
-            .app
-            .blocking(move || daemon.job(about.as_ref(), id))
-            .await;
-        let job = job.ok()?.ok()?;
-        Some(view(&self.app.daemon, &job))
-    }
-
     fn events(self) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
         let parts = stream::unfold(self, |mut follow| async move {
             let part = follow.part().await?;
@@ -380,10 +389,13 @@ impl Follow {
                 events.push(event("dropped", &dropped));
             }
             for entry in &part.entries {
-                events.push(event("line", entry).id(entry.seq.to_string()));
+                events.push(event("line", &**entry).id(entry.seq.to_string()));
             }
             if part.is_end
-                && let Some(job) = follow.end().await
+                && let Some(job) = follow
+                    .reader
+                    .end(&follow.app, follow.about.clone(), &follow.id)
+                    .await
             {
                 events.push(event("end", &job));
             }
@@ -407,7 +419,7 @@ impl Follow {
     }
 }
 
-fn event(name: &'static str, data: &impl serde::Serialize) -> Event {
+pub(super) fn event(name: &'static str, data: &impl serde::Serialize) -> Event {
     // Plain data serializes, on one line.
     let data = serde_json::to_string(data).unwrap_or_default();
     Event::default().event(name).data(data)
@@ -462,7 +474,7 @@ fn state(phase: JobPhase) -> JobState {
     }
 }
 
-fn view(daemon: &Daemon, record: &JobRecord) -> JobView {
+pub(super) fn view(daemon: &Daemon, record: &JobRecord) -> JobView {
     let live = daemon.live(record.id);
     let logs = match &live {
         Some(live) => {

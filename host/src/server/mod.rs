@@ -9,12 +9,14 @@
 //! bound; nothing blocks the event loop.
 
 mod auth;
+mod events;
 mod extract;
 mod health;
 mod jobs;
 mod listen;
 mod modules;
 mod problem;
+mod state;
 mod tenants;
 
 use std::sync::Arc;
@@ -77,8 +79,12 @@ fn router(app: App) -> Router {
         .route("/jobs/{id}", get(jobs::show))
         .route("/jobs/{id}/result", get(jobs::result))
         .route("/jobs/{id}/logs", get(jobs::logs))
+        .route("/jobs/{id}/events", get(events::follow))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/jobs/{id}/restart", post(jobs::restart))
+        .route("/tasks", get(state::tasks))
+        .route("/actors", get(state::actors))
+        .route("/objects", get(state::objects))
         .route("/tenants", get(tenants::list))
         .route(
             "/tenants/{name}",
@@ -133,7 +139,8 @@ pub fn document() -> serde_json::Result<String> {
     paths(
         health::health, health::ready, health::info, openapi,
         modules::push, modules::list, modules::show, modules::remove,
-        jobs::submit, jobs::list, jobs::show, jobs::result, jobs::logs, jobs::cancel, jobs::restart,
+        jobs::submit, jobs::list, jobs::show, jobs::result, jobs::logs, events::follow, jobs::cancel, jobs::restart,
+        state::tasks, state::actors, state::objects,
         tenants::list, tenants::show, tenants::put, tenants::remove, tenants::tokens, tenants::issue, tenants::revoke,
     ),
     modifiers(&Bearer),

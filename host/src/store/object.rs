@@ -126,6 +126,12 @@ impl ObjectRef {
         WeakObject(Arc::downgrade(&self.0))
     }
 
+    /// How many references there are, this one among them.
+    #[must_use]
+    pub fn holders(&self) -> usize {
+        Arc::strong_count(&self.0)
+    }
+
     /// An address that tells objects apart while both are held.
     #[must_use]
     pub fn key(&self) -> usize {

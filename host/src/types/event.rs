@@ -80,6 +80,22 @@ pub enum EventKind {
         /// How many.
         count: u64,
     },
+    /// The job was begun again after its server stopped: what came before was of an earlier attempt.
+    Restarted {
+        /// Which attempt, from 0.
+        attempt: u32,
+    },
+    /// What happened before was not recorded, or is not kept any more; lines may follow that were kept.
+    Unrecorded,
+}
+
+/// Hears of a job's lines and events in their order, on the thread where they happen, so it must be quick.
+pub trait Listener: std::fmt::Debug + Send + Sync {
+    /// A guest printed this.
+    fn line(&self, line: LogLine);
+
+    /// This happened. Called only while events are wanted.
+    fn event(&self, event: Event);
 }
 
 /// A job's numbers so far.

@@ -141,6 +141,18 @@ impl ObjectId {
         self.number >> 20
     }
 
+    /// The call whose result it is; none of a value that was put.
+    #[must_use]
+    pub const fn maker(self) -> Option<TaskId> {
+        if self.number >> 63 == 1 {
+            return None;
+        }
+        Some(TaskId {
+            job: self.job,
+            number: self.call_number(),
+        })
+    }
+
     /// The `n`th value that was put in a job.
     #[must_use]
     pub const fn put(job: JobId, n: u64) -> Self {

@@ -8,14 +8,19 @@ mod grant;
 mod http;
 mod id;
 mod limits;
+mod snapshot;
 
 pub use blob::Blob;
 pub use call::{Arg, CallSpec, Target, ValueData};
 pub(crate) use error::Paid;
 pub use error::{ErrorKind, TaskError};
-pub use event::{CallState, Event, EventKind, JobStats, LogLine, LogStream};
+pub use event::{CallState, Event, EventKind, JobStats, Listener, LogLine, LogStream};
 pub use grant::DirGrant;
 pub use http::{HostRule, HostRuleError, HttpLimits, HttpOptions, Network, NetworkError};
 pub use id::{ActorId, JobId, NodeId, ObjectId, TaskId};
 pub use limits::TenantLimits;
+pub use snapshot::{
+    ActorState, ActorView, BlockedOn, ErrorView, ObjectState, ObjectView, TaskKind, TaskState,
+    TaskTotals, TaskView,
+};
 pub use wrun_abi::{CallOptions, FOREVER, SLOT};

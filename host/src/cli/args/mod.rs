@@ -8,8 +8,8 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(super) use server::{
-    JobCommand, ListArgs, ListCommand, ModuleCommand, ServeArgs, TenantAddArgs, TenantCommand,
-    TokenCommand,
+    JobCommand, ListArgs, ListCommand, ModuleCommand, ServeArgs, StateArgs, TenantAddArgs,
+    TenantCommand, TokenCommand,
 };
 
 use crate::{

@@ -254,8 +254,38 @@ pub(in crate::cli) struct ListArgs {
     pub(in crate::cli) json: bool,
 }
 
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct StateArgs {
+    /// Of this job only
+    #[arg(long, value_name = "ID")]
+    pub(in crate::cli) job: Option<String>,
+    /// In these states only
+    #[arg(long, value_name = "STATE,...")]
+    pub(in crate::cli) state: Option<String>,
+    /// With this name only: a task's, an actor's or its class's, that of the task which made an object
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
+    /// How many
+    #[arg(long, value_name = "N", default_value = "100")]
+    pub(in crate::cli) limit: NonZeroUsize,
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
 #[derive(Debug, Subcommand)]
 pub(in crate::cli) enum ListCommand {
     /// Show jobs, the newest first
     Jobs(ListArgs),
+    /// Show the tasks that have not ended, and some that failed
+    #[command(
+        after_help = "States: waiting (for arguments), queued, running, blocked, failed, cancelled."
+    )]
+    Tasks(StateArgs),
+    /// Show the actors that live, and some that died
+    #[command(after_help = "States: pending, alive, hibernating, restarting, dead.")]
+    Actors(StateArgs),
+    /// Show objects: the large ones, the arguments of tasks, and errors that somebody holds
+    #[command(after_help = "States: inline, memory, spilled, failed.")]
+    Objects(StateArgs),
 }

@@ -56,6 +56,7 @@ async fn logs(client: &Client, id: &str, follow: bool) -> Result<()> {
             JobEvent::Dropped(dropped) => {
                 output::note(&format!("… {} lines are not kept any more", dropped.lines));
             }
+            JobEvent::Event(_) => {}
             JobEvent::End(_) => return Ok(()),
         }
     }

@@ -7,6 +7,7 @@ mod dev;
 mod info;
 mod inspect;
 mod job;
+mod list;
 mod module;
 mod new;
 mod replay;
@@ -35,9 +36,12 @@ pub(super) fn run(command: Command) -> Result<Exit> {
         Command::Tenant { command } => block_on(tenant::run(command)),
         Command::Module { command } => block_on(module::run(command)),
         Command::Job { command } => block_on(job::run(command)),
-        Command::List {
-            command: ListCommand::Jobs(args),
-        } => block_on(job::list(args)),
+        Command::List { command } => match command {
+            ListCommand::Jobs(args) => block_on(job::list(args)),
+            ListCommand::Tasks(args) => block_on(list::tasks(args)),
+            ListCommand::Actors(args) => block_on(list::actors(args)),
+            ListCommand::Objects(args) => block_on(list::objects(args)),
+        },
         Command::Bench(args) => bench::run(args),
         Command::New(args) => new::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -16,7 +16,7 @@ mod stats;
 
 use std::io::{self, Write};
 
-pub(super) use printer::{Printed, Printer, PrinterOptions};
+pub(super) use printer::{Printed, Printer, PrinterOptions, Source, Told};
 pub(super) use progress::wanted as progress_wanted;
 pub(super) use stats::table as stats_table;
 

@@ -29,13 +29,31 @@ const BATCH: usize = 256;
 #[derive(Debug)]
 pub(in crate::cli) struct PrinterOptions {
     /// What guests print.
-    pub(in crate::cli) logs: Option<mpsc::Receiver<LogLine>>,
-    /// What happens to calls, with `--json`.
+    pub(in crate::cli) logs: Option<Source>,
+    /// What happens to calls, with `--json`, unless that is among what guests print.
     pub(in crate::cli) events: Option<broadcast::Receiver<Event>>,
     /// Everything as JSON lines.
     pub(in crate::cli) json: bool,
     /// The job's numbers, for the progress line.
     pub(in crate::cli) progress: Option<watch::Receiver<JobStats>>,
+}
+
+/// Where what is printed comes from.
+#[derive(Debug)]
+pub(in crate::cli) enum Source {
+    /// Lines only.
+    Lines(mpsc::Receiver<LogLine>),
+    /// Lines and events, in their order.
+    Told(mpsc::Receiver<Told>),
+}
+
+/// Something to print.
+#[derive(Debug)]
+pub(in crate::cli) enum Told {
+    /// What a guest printed.
+    Line(LogLine),
+    /// What happened to a call.
+    Event(Event),
 }
 
 /// How printing ended: everything was written, or why not.
@@ -94,7 +112,7 @@ impl Printer {
 }
 
 struct Work {
-    logs: Option<mpsc::Receiver<LogLine>>,
+    logs: Option<Source>,
     events: Option<broadcast::Receiver<Event>>,
     /// Comes when the job has ended; events have no end of their own.
     last: oneshot::Receiver<Vec<u8>>,
@@ -148,7 +166,10 @@ impl Work {
                 biased;
                 n = lines(&mut self.logs, &mut batch), if self.logs.is_some() => match n {
                     0 => self.logs = None,
-                    _ => batch.drain(..).try_for_each(|line| self.line(&line))?,
+                    _ => batch.drain(..).try_for_each(|told| match told {
+                        Told::Line(line) => self.line(&line),
+                        Told::Event(event) => self.event(&event),
+                    })?,
                 },
                 event = event(&mut self.events), if self.events.is_some() => match event {
                     Some(event) => self.event(&event)?,
@@ -202,9 +223,19 @@ impl Work {
     }
 }
 
-async fn lines(logs: &mut Option<mpsc::Receiver<LogLine>>, batch: &mut Vec<LogLine>) -> usize {
+/// Takes what is there, or waits for something; none at the end.
+async fn lines(logs: &mut Option<Source>, batch: &mut Vec<Told>) -> usize {
     match logs {
-        Some(logs) => logs.recv_many(batch, BATCH).await,
+        Some(Source::Told(told)) => told.recv_many(batch, BATCH).await,
+        Some(Source::Lines(lines)) => {
+            batch.extend(lines.recv().await.map(Told::Line));
+            while batch.len() < BATCH
+                && let Ok(line) = lines.try_recv()
+            {
+                batch.push(Told::Line(line));
+            }
+            batch.len()
+        }
         None => 0,
     }
 }

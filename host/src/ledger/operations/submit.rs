@@ -43,7 +43,10 @@ impl Prepared {
         }
         // A field that is added to a spec must not be written when it has its default, or the same request would get
         // another digest from a newer release.
-        let digest = ModuleHash::of(&[&new.module.as_bytes()[..], &spec].concat());
+        let mut same = new.spec.clone();
+        // It is the same job, whether its events are told or not.
+        same.events = false;
+        let digest = ModuleHash::of(&[&new.module.as_bytes()[..], &encode(&same)].concat());
         Ok(Self { new, spec, digest })
     }
 }

@@ -59,6 +59,7 @@ fn a_jobs_life_survives_opening_again() {
         timeout_ms: Some(5),
         cpu_limit_ms: Some(6),
         restart: true,
+        events: true,
     };
     let Submitted::New(job) = ledger.submit(new.clone()).unwrap() else {
         panic!("it is new");

@@ -1,3 +1,4 @@
+mod snapshots;
 mod tenants;
 
 use std::time::Duration;
@@ -5,7 +6,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     CacheDir, JobOptions,
-    types::{CallOptions, ErrorKind},
+    types::{CallOptions, ErrorKind, JobId},
 };
 
 const BY_HAND: &str = include_str!("../../../../tests/abi/by_hand.wat");

@@ -23,7 +23,7 @@ fn named(name: &str) -> CallOptions {
 }
 
 /// With a task `spin` that never ends by itself.
-fn with_spin() -> String {
+pub(super) fn with_spin() -> String {
     let record =
         r#""{\"abi\":1,\"kind\":\"task\",\"name\":\"spin\",\"export\":\"spin\",\"params\":[]}\n""#;
     let manifest = "(@custom \"wrun.manifest\"";

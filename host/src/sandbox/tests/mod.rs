@@ -103,7 +103,7 @@ impl HostServices for TestServices {
         LogSource {
             task: TaskId::new(job(), 7),
             name: "run".into(),
-            sender: self.log.clone(),
+            sender: LogSender::Channel(self.log.clone()),
         }
     }
 

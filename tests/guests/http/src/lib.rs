@@ -7,6 +7,9 @@ use std::time::{Duration, Instant};
 use wrun::http::{self, Request, Response};
 use wrun::prelude::*;
 
+/// Names and values.
+type Headers = Vec<(String, String)>;
+
 /// Status and body.
 #[wrun::task]
 fn fetch(url: String) -> Result<(u16, String)> {
@@ -19,9 +22,9 @@ fn fetch(url: String) -> Result<(u16, String)> {
 fn send(
     method: String,
     url: String,
-    headers: Vec<(String, String)>,
+    headers: Headers,
     body: String,
-) -> Result<(u16, Vec<(String, String)>, String)> {
+) -> Result<(u16, Headers, String)> {
     let mut request = Request::new(method, url).body(body);
     for (name, value) in headers {
         request = request.header(name, value);

@@ -103,6 +103,14 @@ impl Counter {
         self.count += 1;
         self.count
     }
+
+    fn rest(&mut self, millis: u64) {
+        wrun::sleep(Duration::from_millis(millis));
+    }
+
+    fn break_down(&mut self) {
+        panic!("the counter broke\nfor good");
+    }
 }
 
 /// Counts in an actor that every job of the tenant finds.
@@ -115,12 +123,108 @@ fn shared(name: String) -> Result<u64> {
     counter.add().get()
 }
 
+/// Waits for a task that naps.
+#[wrun::task]
+fn wait_for_nap(millis: u64) -> Result<u32> {
+    nap::remote(millis).get()
+}
+
+/// That many naps at once, to their end.
+#[wrun::task]
+fn naps(tasks: u64, millis: u64) -> Result<()> {
+    let refs: Vec<_> = (0..tasks).map(|_| nap::remote(millis)).collect();
+    wrun::get(&refs).map(drop)
+}
+
+/// Fails as often as it is tried.
+#[wrun::task]
+fn fails(why: String) -> Result<()> {
+    eprintln!("about to fail: {why}");
+    wrun::bail!("{why}\nand more of it")
+}
+
+#[wrun::task]
+fn after(first: u32) -> u32 {
+    first + 1
+}
+
+/// Leaves one task in each state, and actors that live and died, and goes on to live for so long.
+#[wrun::task]
+fn scene(millis: u64) -> Result<()> {
+    let _failed = fails::remote("the first");
+    let cancelled = nap::remote(millis);
+    wrun::sleep(Duration::from_millis(50));
+    cancelled.cancel()?;
+    let again = fails::options().max_retries(2).retry_errors(true);
+    let _unable = again.remote("the last").get();
+    let _blocked = wait_for_nap::remote(millis);
+    let counter = Counter::options().name("counter").detached(true).remote();
+    counter.add().get()?;
+    let _resting = counter.rest(millis);
+    let _calls: Vec<_> = (0..3).map(|_| counter.add()).collect();
+    let broken = Counter::remote();
+    let _broke = broken.break_down().get();
+    let idle = Counter::options().name("idle").remote();
+    idle.add().get()?;
+    let late = nap::remote(millis);
+    let _waiting = after::remote(&late);
+    let _busy: Vec<_> = (0..20).map(|_| nap::remote(millis)).collect();
+    wrun::sleep(Duration::from_millis(millis));
+    Ok(())
+}
+
+/// Puts that many objects of that many bytes, has a task make one more, and holds them for so long.
+#[wrun::task]
+fn hold(objects: usize, bytes: usize, millis: u64) -> Result<usize> {
+    let held: Vec<_> = (0..objects).map(|_| wrun::put("x".repeat(bytes))).collect();
+    let made = text::remote(bytes);
+    let failed = fails::remote("no object");
+    wrun::wait(std::slice::from_ref(&made), 1, None)?;
+    let small = wrun::put(5_u32);
+    let late = nap::remote(millis);
+    let _waiting = sum::remote(&small, &late);
+    let _ = failed.get();
+    wrun::sleep(Duration::from_millis(millis));
+    Ok(held.len() + made.get()?.len())
+}
+
+#[wrun::task]
+fn sum(one: u32, other: u32) -> u32 {
+    one + other
+}
+
+/// Prints before, between and after its calls, some of which fail, are tried again, or are cancelled.
+#[wrun::task]
+fn story(level: u32) -> Result<u32> {
+    println!("level {level} begins");
+    if level > 0 {
+        println!("below is {}", story::remote(level - 1).get()?);
+        let error = fails::options()
+            .max_retries(1)
+            .retry_errors(true)
+            .remote("told")
+            .get();
+        println!("{}", error.is_err());
+        let endless = nap::remote(60_000);
+        wrun::sleep(Duration::from_millis(30));
+        endless.cancel()?;
+        let _ = endless.get();
+    }
+    println!("level {level} ends");
+    Ok(level)
+}
+
 #[wrun::main]
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
     let number = |at: usize| args.get(at).and_then(|text| text.parse().ok()).unwrap_or(0);
     match args.first().map(String::as_str) {
         Some("lines") => (0..number(1)).for_each(|n| println!("line {n}")),
+        Some("story") => println!("{}", story::remote(2).get()?),
+        Some("chatter") => (0..number(1)).for_each(|n| {
+            println!("{n}");
+            let _ = double::remote(1).get();
+        }),
         Some("exit") => std::process::exit(i32::try_from(number(1)).unwrap_or(1)),
         Some("fail") => wrun::bail!("it was to fail"),
         Some("nap") => {

@@ -1,0 +1,79 @@
+//! The last of what ended: a bounded list, paid for by the job.
+
+use std::collections::VecDeque;
+
+use parking_lot::Mutex;
+
+use crate::tenant::{Account, Charge, Resource};
+
+/// At most so many are kept.
+const MOST: usize = 1_000;
+
+/// The last things of a kind that ended in a job. What the account has no room for is not kept: nothing waits or fails for
+/// it.
+#[derive(Debug)]
+pub struct Kept<T>(Mutex<VecDeque<(T, Charge)>>);
+
+impl<T> Default for Kept<T> {
+    fn default() -> Self {
+        Self(Mutex::default())
+    }
+}
+
+impl<T> Kept<T> {
+    /// Keeps one more, which takes `bytes` beside its own size; the oldest goes when there are too many.
+    pub fn push(&self, account: &Account, item: T, bytes: usize) {
+        let size = (size_of::<(T, Charge)>() + bytes) as u64;
+        let Ok(charge) = account.charge(Resource::LogBytes, size) else {
+            return;
+        };
+        let mut kept = self.0.lock();
+        let oldest = (kept.len() >= MOST).then(|| kept.pop_front()).flatten();
+        kept.push_back((item, charge));
+        drop(kept);
+        drop(oldest);
+    }
+
+    /// What `pick` makes of each, the oldest first.
+    pub fn pick<V>(&self, mut pick: impl FnMut(&T) -> Option<V>) -> Vec<V> {
+        let kept = self.0.lock();
+        kept.iter().filter_map(|(item, _)| pick(item)).collect()
+    }
+
+    /// Forgets all.
+    pub fn clear(&self) {
+        let all = std::mem::take(&mut *self.0.lock());
+        drop(all);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::tenant::Limits;
+
+    #[test]
+    fn the_last_are_kept_and_paid_for() {
+        let account = Account::new("a", Limits::default(), None);
+        let kept = Kept::default();
+        for n in 0..MOST + 10 {
+            kept.push(&account, n, 100);
+        }
+        let all = kept.pick(|n| Some(*n));
+        assert_eq!((all.len(), all[0], all[MOST - 1]), (MOST, 10, MOST + 9));
+        assert_eq!(kept.pick(|n| (n % 2 == 0).then_some(())).len(), MOST / 2);
+        assert!(account.used(Resource::LogBytes) >= 100 * MOST as u64);
+        kept.clear();
+        assert!(kept.pick(|_| Some(())).is_empty());
+    }
+
+    #[test]
+    fn what_can_t_be_paid_for_is_not_kept() {
+        let limits = Limits::default().with(Resource::LogBytes, 1_000);
+        let (account, kept) = (Account::new("a", limits, None), Kept::default());
+        for n in 0..100 {
+            kept.push(&account, n, 300);
+        }
+        assert!((1..4).contains(&kept.pick(|n| Some(*n)).len()));
+    }
+}

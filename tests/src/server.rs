@@ -3,6 +3,7 @@
 //! A [`Place`] is a state directory; [`Place::start`] gives the [`Server`] in it, which is ended when it is dropped.
 
 use std::{
+    ffi::OsString,
     fs,
     io::{BufRead, BufReader, Read, Write as _},
     net::TcpStream,
@@ -34,6 +35,8 @@ pub struct Place {
     pub config: String,
     /// The command.
     pub program: PathBuf,
+    /// A command that runs it, if not by itself.
+    pub wrap: Vec<String>,
     /// What its environment has beside the usual.
     pub env: Vec<(String, String)>,
     /// The administrator's, from the first start on.
@@ -72,6 +75,7 @@ impl Place {
             config: config.to_owned(),
             program: wrun().to_owned(),
             env: Vec::new(),
+            wrap: Vec::new(),
             token: String::new(),
         }
     }
@@ -84,8 +88,14 @@ impl Place {
     /// What starts it.
     pub fn command(&self) -> Command {
         fs::write(self.path("wrun.toml"), &self.config).unwrap();
-        let mut command = Command::new(&self.program);
+        let mut words = self
+            .wrap
+            .iter()
+            .map(OsString::from)
+            .chain([self.program.clone().into()]);
+        let mut command = Command::new(words.next().unwrap());
         command
+            .args(words)
             .envs(self.env.iter().cloned())
             .current_dir(self.dir.path())
             .args(["serve", "--listen", "127.0.0.1:0", "--config", "wrun.toml"])

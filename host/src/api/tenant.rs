@@ -76,6 +76,9 @@ pub struct TenantUse {
     pub queued_bytes: u64,
     /// Living actors.
     pub actors: u64,
+    /// Files and directories that its sandboxes have open.
+    #[serde(default)]
+    pub open_files: u64,
     /// Handles that its sandboxes hold.
     pub handles: u64,
     /// Bytes of output kept of jobs that run.

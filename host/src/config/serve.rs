@@ -144,6 +144,8 @@ pub struct TenantConfig {
     pub queued_bytes: Option<Size>,
     /// Living actors.
     pub actors: Option<u64>,
+    /// Files and directories that its sandboxes have open.
+    pub open_files: Option<u64>,
     /// Handles that its sandboxes hold.
     pub handles: Option<u64>,
     /// Output that is kept of one job: the end of it.
@@ -208,6 +210,7 @@ impl TenantConfig {
             queued_tasks,
             queued_bytes,
             actors,
+            open_files,
             handles,
             log_bytes,
             module_bytes,

@@ -388,10 +388,8 @@ async fn run(job: &Job, module: &Module, record: &JobRecord) -> Finish {
     match (result, end.error) {
         (Ok(value), _) => ended(0, None, Some(JsonText::new(&value)), end.stats),
         // The job ended first, and says why.
-        (Err(error), Some(why)) if error.kind == ErrorKind::Cancelled => {
-            ended(1, Some(why), None, end.stats)
-        }
-        (Err(error), _) => ended(1, Some(error), None, end.stats),
+        (Err(_), Some(why)) => ended(1, Some(why), None, end.stats),
+        (Err(error), None) => ended(1, Some(error), None, end.stats),
     }
 }
 

@@ -231,6 +231,7 @@ fn options(record: &TenantRecord, grants: &Grants, host: &Limits) -> TenantOptio
         (Resource::QueuedBytes, wanted.queued_bytes),
         (Resource::Actors, wanted.actors),
         (Resource::Handles, wanted.handles),
+        (Resource::OpenFiles, wanted.open_files),
     ];
     let limits = limits
         .into_iter()
@@ -259,6 +260,7 @@ pub(super) fn from_config(config: &TenantConfig) -> (NonZeroU32, TenantLimits, G
         queued_tasks: config.queued_tasks,
         queued_bytes: size(config.queued_bytes),
         actors: config.actors,
+        open_files: config.open_files,
         handles: config.handles,
         log_bytes: size(config.log_bytes),
         module_bytes: size(config.module_bytes),

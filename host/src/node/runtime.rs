@@ -499,6 +499,12 @@ fn ticker(
     Ok((ticker, on_busy))
 }
 
+/// Files that guests may have open: half of what the process may. Its other half is for connections and its own.
+fn open_files() -> u64 {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile);
+    limit.current.unwrap_or(u64::MAX) / 2
+}
+
 /// What all jobs together may hold.
 fn limits(options: &RuntimeOptions) -> Limits {
     Limits::default()
@@ -508,6 +514,7 @@ fn limits(options: &RuntimeOptions) -> Limits {
         .with(Resource::ObjectBytes, options.object_store_memory)
         .with(Resource::SpilledBytes, options.spill_limit)
         .with(Resource::Handles, MAX_HANDLES)
+        .with(Resource::OpenFiles, open_files())
         .with(Resource::QueuedCalls, options.max_queued_calls)
         .with(Resource::QueuedBytes, options.max_queued_bytes)
 }

@@ -476,9 +476,11 @@ impl JobState {
             self.closing.store(true, Ordering::SeqCst);
             let job = self.clone();
             let reason = || TaskError::new(ErrorKind::Cancelled, "its detached actor is dead");
-            self.node
-                .tokio
-                .spawn(async move { job.stop_all(reason, 0).await });
+            self.node.tokio.spawn(async move {
+                job.stop_all(reason, 0).await;
+                // What it used last counts for those that come from it.
+                job.spent();
+            });
         }
         drop(gone);
     }

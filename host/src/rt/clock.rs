@@ -22,7 +22,10 @@ pub fn unix_millis() -> u64 {
     let since = SystemTime::now()
         .duration_since(SystemTime::UNIX_EPOCH)
         .unwrap_or_default();
-    u64::try_from(since.as_millis()).unwrap_or(u64::MAX)
+    let millis = u64::try_from(since.as_millis()).unwrap_or(u64::MAX);
+    #[cfg(feature = "guard-switch")]
+    let millis = millis.saturating_add_signed(super::guard::clock_offset());
+    millis
 }
 
 /// Wall-clock time, for the times of files.

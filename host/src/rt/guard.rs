@@ -27,6 +27,18 @@ pub fn take_out() -> Result<(), String> {
     Ok(())
 }
 
+/// How far the wall clock is to be off, in milliseconds: what the file says that `WRUN_CLOCK_OFFSET` names, for tests of
+/// a clock that jumps.
+#[cfg(feature = "guard-switch")]
+pub(super) fn clock_offset() -> i64 {
+    static PATH: std::sync::OnceLock<Option<std::ffi::OsString>> = std::sync::OnceLock::new();
+    let path = PATH.get_or_init(|| std::env::var_os("WRUN_CLOCK_OFFSET"));
+    let text = path
+        .as_ref()
+        .and_then(|path| std::fs::read_to_string(path).ok());
+    text.and_then(|text| text.trim().parse().ok()).unwrap_or(0)
+}
+
 macro_rules! guards {
     ($($(#[doc = $doc:literal])* $guard:ident = $name:literal,)*) => {
         /// A check between a guest and the host.
@@ -121,6 +133,8 @@ guards! {
     StreamRoom = "stream-room",
     /// How large modules may be, one and all of a tenant's.
     ModuleSize = "module-size",
+    /// What compiling a module may take.
+    CompileEffort = "compile-effort",
     /// How large a manifest may be.
     ManifestSize = "manifest-size",
     /// It is of the version that this host speaks.

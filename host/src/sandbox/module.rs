@@ -165,7 +165,11 @@ pub(super) fn compile<S: HostServices>(
     let manifest = scan.manifest()?;
     scan.check_exports(&manifest)?;
     scan.check_imports()?;
-    if let Some(limits) = shared.options.effort {
+    if let Some(limits) = shared
+        .options
+        .effort
+        .filter(|_| Guard::CompileEffort.stands())
+    {
         scan.check_effort(&wasm, limits)?;
     }
     // Whoever compiles the same at the same time does so for nothing.

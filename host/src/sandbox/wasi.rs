@@ -4,10 +4,13 @@
 //! sleeping, a few random bytes) is answered here without one. Reads and writes of more than [`MAX_IO`] become short
 //! ones, since Wasmtime's copies them through a host buffer of the guest's length.
 //!
+//! Open files are counted and charged: how many a process has is limited, and all guests share that.
+//!
 //! A directory that can't be opened any more is missing in the guest, and the call's end tells (`Wasi::take_problem`).
 
 use std::time::Duration;
 
+use rustc_hash::FxHashSet;
 use wasmtime::{Caller, Linker};
 use wasmtime_wasi::{
     FsPerms, WasiCtxBuilder, WasiView,
@@ -26,6 +29,7 @@ use super::{
 };
 use crate::{
     rt::guard::Guard,
+    tenant::{Account, Charge, Resource},
     types::{DirGrant, LogStream},
 };
 
@@ -33,6 +37,8 @@ use crate::{
 const MAX_IO: u32 = 1 << 20;
 const HOSTCALL_FUEL: usize = 4 << 20;
 const MAX_RESOURCES: usize = 1_000;
+/// Files and directories that a sandbox may open beside those that it was granted.
+const MAX_FILES: usize = 900;
 const MAX_VECTORS: u32 = 1_024;
 /// Up to so many random bytes need no context.
 const FEW_RANDOM: u32 = 64;
@@ -40,6 +46,7 @@ const MODULE: &str = "wasi_snapshot_preview1";
 
 const SUCCESS: i32 = 0;
 const EINVAL: i32 = 28;
+const EMFILE: i32 = 33;
 const ENOTSUP: i32 = 58;
 
 /// What a job's guests get through WASI.
@@ -85,6 +92,9 @@ pub(super) struct Wasi {
     context: Option<Box<WasiP1Ctx>>,
     /// Standard output and error were closed or replaced by the guest: descriptors 1 and 2 are Wasmtime's.
     moved: [bool; 2],
+    /// The descriptors that it opened, and what they are charged.
+    opened: FxHashSet<u32>,
+    charge: Option<Charge>,
     problem: Option<String>,
 }
 
@@ -112,6 +122,35 @@ impl Wasi {
             1 if !self.moved[0] => Some(LogStream::Stdout),
             2 if !self.moved[1] => Some(LogStream::Stderr),
             _ => None,
+        }
+    }
+
+    /// Takes room for one more open file; `false` when this sandbox or its account may have no more.
+    fn take_file(&mut self, account: &Account) -> bool {
+        if !Guard::OpenFiles.stands() {
+            return true;
+        }
+        if self.opened.len() >= MAX_FILES {
+            return false;
+        }
+        match &mut self.charge {
+            Some(charge) => charge.grow(1).is_ok(),
+            None => {
+                self.charge = account.charge(Resource::OpenFiles, 1).ok();
+                self.charge.is_some()
+            }
+        }
+    }
+
+    fn give_file(&mut self) {
+        if let Some(charge) = &mut self.charge {
+            charge.shrink(1);
+        }
+    }
+
+    fn closed(&mut self, fd: i32) {
+        if self.opened.remove(&fd.cast_unsigned()) {
+            self.give_file();
         }
     }
 
@@ -205,6 +244,9 @@ fn add_files<S: HostServices>(linker: &mut Linker<State<S>>) -> wasmtime::Result
             Box::new(self::transfer(caller, transfer))
         },
     )?;
+    linker.func_wrap_async(MODULE, "path_open", |caller, at: PathOpen| {
+        Box::new(path_open(caller, at))
+    })?;
     linker.func_wrap_async(MODULE, "fd_close", |caller, (fd,): (i32,)| {
         Box::new(fd_close(caller, fd))
     })?;
@@ -412,13 +454,48 @@ async fn transfer<S: HostServices>(
     Ok(errno)
 }
 
+/// The arguments of `path_open`, in its order.
+type PathOpen = (i32, i32, u32, u32, i32, i64, i64, i32, u32);
+
+/// Open files are charged, since the process has only so many.
+async fn path_open<S: HostServices>(
+    mut caller: Caller<'_, State<S>>,
+    at: PathOpen,
+) -> wasmtime::Result<i32> {
+    const NAME: &str = "path_open";
+    let (fd, lookup, path, len, open, base, inheriting, flags, out) = at;
+    let (memory, state) = memory_and_state(&mut caller, NAME)?;
+    let account = state.services.account().clone();
+    if !state.wasi.take_file(&account) {
+        return Ok(EMFILE);
+    }
+    let (path, len, place) = (raw(path), raw(len), raw(out));
+    let guest = &mut GuestMemory::Unshared(memory);
+    let context = state.context();
+    let opened = wasi::path_open(
+        context, guest, fd, lookup, path, len, open, base, inheriting, flags, place,
+    );
+    let errno = opened.await;
+    if !matches!(errno, Ok(SUCCESS)) {
+        state.wasi.give_file();
+        return errno;
+    }
+    let new = read_u32(memory, NAME, out)?;
+    state.wasi.opened.insert(new);
+    Ok(SUCCESS)
+}
+
 async fn fd_close<S: HostServices>(
     mut caller: Caller<'_, State<S>>,
     fd: i32,
 ) -> wasmtime::Result<i32> {
     let (memory, state) = memory_and_state(&mut caller, "fd_close")?;
     state.wasi.forget_output(fd);
-    wasi::fd_close(state.context(), &mut GuestMemory::Unshared(memory), fd).await
+    let errno = wasi::fd_close(state.context(), &mut GuestMemory::Unshared(memory), fd).await?;
+    if errno == SUCCESS {
+        state.wasi.closed(fd);
+    }
+    Ok(errno)
 }
 
 async fn fd_renumber<S: HostServices>(
@@ -438,8 +515,12 @@ async fn fd_renumber<S: HostServices>(
         to,
     )
     .await?;
-    if errno == SUCCESS {
+    if errno == SUCCESS && from != to {
         state.wasi.forget_output(to);
+        state.wasi.closed(to);
+        if state.wasi.opened.remove(&from.cast_unsigned()) {
+            state.wasi.opened.insert(to.cast_unsigned());
+        }
     }
     Ok(errno)
 }

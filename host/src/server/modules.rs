@@ -14,6 +14,7 @@ use crate::{
     api::{ModuleList, ModuleView, Problem},
     daemon::{DaemonError, TenantSlot},
     ledger::{ModuleHash, ModuleRecord},
+    rt::guard::Guard,
 };
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -56,9 +57,12 @@ pub(super) async fn push(
 }
 
 /// Reads a body piece by piece, up to the limit of all modules and what the tenant may have at all.
+///
+/// A body of more than the latter is read to its end and thrown away, since a client that still sends does not listen.
 async fn read(mut body: Body, limit: usize, tenant: &TenantSlot) -> Result<Vec<u8>> {
     let own = tenant.record().limits.module_bytes;
-    let mut bytes = Vec::new();
+    let own = own.filter(|_| Guard::ModuleSize.stands());
+    let (mut bytes, mut size) = (Vec::new(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             Refusal::bad_request(format!("the module did not arrive whole: {error}"))
@@ -66,21 +70,26 @@ async fn read(mut body: Body, limit: usize, tenant: &TenantSlot) -> Result<Vec<u
         let Ok(data) = frame.into_data() else {
             continue;
         };
-        if bytes.len() + data.len() > limit {
+        size += data.len();
+        if size > limit {
             return Err(Refusal::too_large(format!(
                 "the module has more than {limit} bytes, which is the limit"
             )));
         }
-        if let Some(own) = own.filter(|own| (bytes.len() + data.len()) as u64 > *own) {
-            return Err(DaemonError::OverLimit(format!(
-                "tenant `{}` may have {own} bytes of modules, and this one alone has more",
-                tenant.name
-            ))
-            .into());
+        if own.is_none_or(|own| size as u64 <= own) {
+            bytes.extend_from_slice(&data);
+        } else {
+            bytes = Vec::new();
         }
-        bytes.extend_from_slice(&data);
     }
-    Ok(bytes)
+    match own.filter(|own| size as u64 > *own) {
+        None => Ok(bytes),
+        Some(own) => Err(DaemonError::OverLimit(format!(
+            "tenant `{}` may have {own} bytes of modules, and this one alone has {size}",
+            tenant.name
+        ))
+        .into()),
+    }
 }
 
 /// The tenant's modules.

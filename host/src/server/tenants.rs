@@ -253,6 +253,7 @@ fn view(daemon: &crate::daemon::Daemon, slot: &Arc<TenantSlot>) -> Result<Tenant
             queued_tasks: used(Resource::QueuedCalls),
             queued_bytes: used(Resource::QueuedBytes),
             actors: used(Resource::Actors),
+            open_files: used(Resource::OpenFiles),
             handles: used(Resource::Handles),
             log_bytes: daemon.log_bytes(name),
             module_bytes: modules.iter().map(|module| module.size).sum(),

@@ -38,9 +38,11 @@ pub enum Resource {
     SpilledBytes,
     /// Bytes of objects that are mapped into sandboxes, each view in full.
     ViewBytes,
+    /// Files and directories that sandboxes have open.
+    OpenFiles,
 }
 
-const KINDS: usize = 10;
+const KINDS: usize = 11;
 
 impl Resource {
     const ALL: [Self; KINDS] = [
@@ -54,6 +56,7 @@ impl Resource {
         Self::LogBytes,
         Self::SpilledBytes,
         Self::ViewBytes,
+        Self::OpenFiles,
     ];
 
     /// How messages name it.
@@ -70,6 +73,7 @@ impl Resource {
             Self::LogBytes => "bytes of unread output",
             Self::SpilledBytes => "bytes of spilled objects",
             Self::ViewBytes => "bytes of views",
+            Self::OpenFiles => "open files",
         }
     }
 }
@@ -87,6 +91,7 @@ impl Resource {
             Self::Handles => Guard::Handles.stands(),
             Self::SpilledBytes => Guard::SpilledBytes.stands(),
             Self::ViewBytes => Guard::ViewBytes.stands(),
+            Self::OpenFiles => Guard::OpenFiles.stands(),
             Self::LogBytes => true,
         }
     }
@@ -313,7 +318,8 @@ fn batches(limits: &Limits, parent: Option<&Core>) -> [u64; KINDS] {
             Resource::Actors
             | Resource::LogBytes
             | Resource::SpilledBytes
-            | Resource::ViewBytes => 0,
+            | Resource::ViewBytes
+            | Resource::OpenFiles => 0,
         };
         most.min(limits.get(resource) >> 12).min(above)
     })

@@ -28,6 +28,9 @@ pub struct TenantLimits {
     /// Living actors.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub actors: Option<u64>,
+    /// Files and directories that its sandboxes have open.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub open_files: Option<u64>,
     /// Handles that its sandboxes hold.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub handles: Option<u64>,

@@ -78,6 +78,9 @@ pub(in crate::cli) struct TenantAddArgs {
     /// Bytes of calls that wait
     #[arg(long, value_name = "SIZE", value_parser = parse_size)]
     pub(in crate::cli) queued_bytes: Option<u64>,
+    /// Files and directories that its sandboxes have open
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) open_files: Option<u64>,
     /// Handles that its sandboxes hold
     #[arg(long, value_name = "N")]
     pub(in crate::cli) handles: Option<u64>,

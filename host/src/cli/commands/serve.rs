@@ -5,6 +5,7 @@ use std::{
     time::Duration,
 };
 
+use rustix::process::{Resource as Limit, getrlimit, setrlimit};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::{
@@ -47,6 +48,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
     let listener = Server::bind(start.listen)?;
     let address = listener.local_addr().unwrap_or(start.listen);
     let tls = start.tls()?;
+    Start::raise_open_files();
     let walls = start.raise_walls(address.port(), args.allow_missing_walls)?;
     let (ledger, recovered) =
         Ledger::open(&start.data).map_err(|error| Failure::usage(error.to_string()))?;
@@ -92,6 +94,14 @@ impl Start {
             data: data.unwrap_or_else(|| DEFAULT_DATA.into()),
             config,
         })
+    }
+
+    /// As many open files as the system lets this process have: connections and guests share them.
+    fn raise_open_files() {
+        let mut limit = getrlimit(Limit::Nofile);
+        limit.current = limit.maximum;
+        // Where it can't be raised, what there is has to do.
+        let _ = setrlimit(Limit::Nofile, limit);
     }
 
     /// Gives up what the server does not need, before there are other threads. What it needs for good is made first.

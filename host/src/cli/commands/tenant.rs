@@ -109,6 +109,7 @@ fn request(args: &TenantAddArgs) -> TenantRequest {
         queued_tasks: args.queued_tasks,
         queued_bytes: args.queued_bytes,
         actors: args.actors,
+        open_files: args.open_files,
         handles: args.handles,
         log_bytes: args.log_bytes,
         module_bytes: args.module_bytes,
@@ -160,6 +161,7 @@ fn table(tenants: &[TenantView]) -> String {
             ("queued tasks", used.queued_tasks, limits.queued_tasks),
             ("sandboxes", used.sandboxes, limits.sandboxes),
             ("actors", used.actors, limits.actors),
+            ("open files", used.open_files, limits.open_files),
             ("handles", used.handles, limits.handles),
             (
                 "compilations",

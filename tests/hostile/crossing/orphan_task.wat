@@ -1,7 +1,7 @@
 ;; A detached actor's constructor spawns a task that sleeps for ever; the actor is killed and the job ends: nothing is
 ;; left of them.
 ;; must: exits 10
-;; without job-end: runs-on
+;; without job-end: lingers
 (module
   (import "wrun" "spawn" (func $spawn (param i32 i32 i32 i32) (result i32)))
   (import "wrun" "get" (func $get (param i32 i32 i64) (result i32)))

@@ -1,6 +1,6 @@
 ;; Opens the same file again and again, and closes none.
 ;; tenant: files
-;; must: fails "WR0103"
+;; must: exits 33
 ;; without open-files: opens 3000
 (module
   (import "wasi_snapshot_preview1" "path_open"

@@ -2,7 +2,7 @@
 ;; limits: memory=16777216
 ;; must: fails "WR0109" "the tenant `deep` may hold 16777216 bytes of sandbox memory"
 ;; without sandbox-bytes: holds memory 100000000
-;; without sandbox-bytes,max-sandboxes: fails "Cannot allocate memory"
+;; without sandbox-bytes,sandboxes,max-sandboxes: holds sandboxes 8000
 (module
   (import "wrun" "spawn" (func $spawn (param i32 i32 i32 i32) (result i32)))
   (import "wrun" "get" (func $get (param i32 i32 i64) (result i32)))

@@ -1,7 +1,7 @@
 ;; Starts half a million tasks with one call of the host: all or none.
 ;; limits: queued_tasks=10000
 ;; must: exits 6
-;; without queued-calls: holds queued_tasks 200000
+;; without queued-calls,queued-bytes: holds queued_tasks 200000
 (module
   (import "wrun" "spawn" (func $spawn (param i32 i32 i32 i32) (result i32)))
   (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))

@@ -2,7 +2,7 @@
 ;; limits: memory=268435456 queued_bytes=16777216
 ;; timeout-ms: 15000
 ;; must: finishes
-;; without queued-bytes: grows 500
+;; without queued-bytes: grows 200
 (module
   (import "wrun" "spawn" (func $spawn (param i32 i32 i32 i32) (result i32)))
   (import "wrun" "get" (func $get (param i32 i32 i64) (result i32)))

@@ -1,0 +1,35 @@
+;; A detached actor's constructor spawns a task that sleeps for ever, and a method gives its result away as a reference;
+;; the actor is killed, and the job waits for that result: it ends with the actor.
+;; timeout-ms: 20000
+;; must: exits 13
+;; without job-end: runs-on
+(module
+  (import "wrun" "spawn" (func $spawn (param i32 i32 i32 i32) (result i32)))
+  (import "wrun" "get" (func $get (param i32 i32 i64) (result i32)))
+  (import "wrun" "object_refs" (func $object_refs (param i32 i32 i32) (result i32)))
+  (import "wrun" "actor_stop" (func $actor_stop (param i32 i32) (result i32)))
+  (import "wrun" "sleep" (func $sleep (param i64)))
+  (import "wrun" "result_write" (func $result_write (param i32 i32 i32 i32 i32) (result i32)))
+  (import "wasi_snapshot_preview1" "proc_exit" (func $proc_exit (param i32)))
+  (memory (export "memory") 1)
+  ;; Vault(), detached; vault.tell() with its handle at 33; nap().
+  (data (i32.const 0) "\01" "\00\00\00\00" "\05\00Vault" "\03\00" "\07\01\01" "\00\00")
+  (data (i32.const 32) "\02" "\00\00\00\00" "\04\00tell" "\00\00" "\00\00")
+  (data (i32.const 64) "\00" "\00\00\00\00" "\03\00nap" "\00\00" "\00\00")
+  (func (export "nap") (call $sleep (i64.const 0x7fffffffffffffff)))
+  (func (export "new") (drop (call $spawn (i32.const 64) (i32.const 14) (i32.const 96) (i32.const 1))))
+  (func (export "tell")
+    (drop (call $result_write (i32.const 0) (i32.const 128) (i32.const 2) (i32.const 96) (i32.const 1))))
+  (func (export "run")
+    (drop (call $spawn (i32.const 0) (i32.const 19) (i32.const 33) (i32.const 1)))
+    (drop (call $spawn (i32.const 32) (i32.const 15) (i32.const 120) (i32.const 1)))
+    (if (call $get (i32.const 120) (i32.const 1) (i64.const -1)) (then (unreachable)))
+    (drop (call $object_refs (i32.load (i32.const 120)) (i32.const 124) (i32.const 1)))
+    (drop (call $actor_stop (i32.load (i32.const 33)) (i32.const 0)))
+    ;; 13: it failed.
+    (call $proc_exit (i32.sub (i32.const 10) (call $get (i32.const 124) (i32.const 1) (i64.const -1)))))
+  (@custom "wrun.manifest"
+    "{\"abi\":1,\"kind\":\"main\",\"export\":\"run\"}\n"
+    "{\"abi\":1,\"kind\":\"task\",\"name\":\"nap\",\"export\":\"nap\"}\n"
+    "{\"abi\":1,\"kind\":\"constructor\",\"name\":\"Vault\",\"export\":\"new\"}\n"
+    "{\"abi\":1,\"kind\":\"method\",\"name\":\"Vault.tell\",\"export\":\"tell\"}\n"))

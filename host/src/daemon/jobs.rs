@@ -369,7 +369,11 @@ async fn run(job: &Job, module: &Module, record: &JobRecord) -> Finish {
     };
     let args = args.iter().map(JsonText::value).collect::<Result<_, _>>();
     let called = match args {
-        Ok(args) => job.call_json(name, args, CallOptions::default()).await,
+        Ok(args) => tokio::select! {
+            called = job.call_json(name, args, CallOptions::default()) => called,
+            // It waited for room, and the job is over.
+            end = job.wait() => return ended(end.exit_code, end.error, None, end.stats),
+        },
         Err(error) => Err(TaskError::new(
             ErrorKind::BadArgument,
             format!("the arguments of `{name}` of `{}`: {error}", module.name()),
@@ -387,9 +391,9 @@ async fn run(job: &Job, module: &Module, record: &JobRecord) -> Finish {
     let end = job.close().await;
     match (result, end.error) {
         (Ok(value), _) => ended(0, None, Some(JsonText::new(&value)), end.stats),
-        // The job ended first, and says why.
-        (Err(_), Some(why)) => ended(1, Some(why), None, end.stats),
-        (Err(error), None) => ended(1, Some(error), None, end.stats),
+        // The job ended first, and says why; that of the same kind is its own, with the task's name.
+        (Err(error), Some(why)) if error.kind != why.kind => ended(1, Some(why), None, end.stats),
+        (Err(error), _) => ended(1, Some(error), None, end.stats),
     }
 }
 

@@ -194,7 +194,10 @@ impl Daemon {
             )));
         }
         self.0.ledger.remove_tenant(name.clone())?;
-        self.0.tenants.write().remove(name);
+        let gone = self.0.tenants.write().remove(name);
+        if let Some(gone) = gone {
+            gone.node.end();
+        }
         Ok(())
     }
 

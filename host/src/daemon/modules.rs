@@ -12,6 +12,10 @@ use crate::{
 
 /// Modules are forgotten, the least used first, when those here have more bytes together.
 const KEPT: usize = 256 << 20;
+/// What each takes beside its code and data: mappings and a descriptor, of which a process has only so many.
+const FLOOR: usize = 1 << 20;
+/// How often code or data of a module is there: loaded into two engines, and as the image of its memory.
+const COPIES: usize = 3;
 
 #[derive(Debug, Default)]
 pub(super) struct Modules(Mutex<Kept>);
@@ -40,7 +44,8 @@ impl Modules {
         Some(entry.module.clone())
     }
 
-    fn keep(&self, hash: ModuleHash, module: &Module, bytes: usize) {
+    fn keep(&self, hash: ModuleHash, module: &Module) {
+        let bytes = FLOOR + COPIES * module.compiled_bytes();
         let mut kept = self.0.lock();
         kept.uses += 1;
         let entry = Entry {
@@ -96,7 +101,6 @@ impl Modules {
         if let Some(module) = self.get(&hash) {
             return Ok(module);
         }
-        let size = bytes.len();
         let (loaded, took) = compiler.load(name, bytes).await;
         let module = loaded.map_err(|error| DaemonError::BadModule(error.to_string()))?;
         let limit = tenant.record().limits.compile_seconds;
@@ -107,7 +111,7 @@ impl Modules {
                 tenant.name
             )));
         }
-        self.keep(hash, &module, size);
+        self.keep(hash, &module);
         Ok(module)
     }
 

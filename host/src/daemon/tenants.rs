@@ -232,6 +232,7 @@ fn options(record: &TenantRecord, grants: &Grants, host: &Limits) -> TenantOptio
         (Resource::Actors, wanted.actors),
         (Resource::Handles, wanted.handles),
         (Resource::OpenFiles, wanted.open_files),
+        (Resource::LogBytes, None),
     ];
     let limits = limits
         .into_iter()

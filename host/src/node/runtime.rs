@@ -44,6 +44,9 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// Handles that all sandboxes may hold, at about 32 bytes each.
 const MAX_HANDLES: u64 = 16 << 20;
 
+/// What is remembered of failed calls and dead actors of all jobs.
+const MAX_LOG_BYTES: u64 = 256 << 20;
+
 /// Where large values go when the object store's memory is full.
 #[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
@@ -195,6 +198,12 @@ impl Module {
             name: name.into(),
             inner,
         }
+    }
+
+    /// Bytes of its compiled code with the data that it starts with.
+    #[must_use]
+    pub fn compiled_bytes(&self) -> usize {
+        self.inner.compiled_bytes()
     }
 
     /// Whether it is a plain WASI command.
@@ -515,6 +524,7 @@ fn limits(options: &RuntimeOptions) -> Limits {
         .with(Resource::SpilledBytes, options.spill_limit)
         .with(Resource::Handles, MAX_HANDLES)
         .with(Resource::OpenFiles, open_files())
+        .with(Resource::LogBytes, MAX_LOG_BYTES)
         .with(Resource::QueuedCalls, options.max_queued_calls)
         .with(Resource::QueuedBytes, options.max_queued_bytes)
 }

@@ -101,6 +101,17 @@ impl NodeState {
     }
 
     /// Cancels all jobs and waits, for a while, until they have ended.
+    /// Cancels all jobs of a tenant, those of its detached actors too.
+    pub(crate) fn cancel_jobs_of(&self, tenant: &Arc<TenantState>, reason: &TaskError) {
+        let jobs: Vec<_> = {
+            let jobs = self.living.jobs.lock();
+            jobs.iter().filter_map(Weak::upgrade).collect()
+        };
+        for job in jobs.iter().filter(|job| Arc::ptr_eq(&job.tenant, tenant)) {
+            job.cancel(reason.clone());
+        }
+    }
+
     pub(crate) fn stop_jobs(&self, patience: Duration) {
         let reason = || TaskError::new(ErrorKind::Cancelled, "the runtime is shut down");
         let jobs = self.jobs();
@@ -196,6 +207,9 @@ pub(crate) struct NewJob {
     /// The processor time that counts against its limit, if it shares it with another job.
     pub(crate) spent: Option<Arc<Spent>>,
 }
+
+/// So many calls of a job that ends are cancelled before others have a turn.
+const STOPPED_AT_ONCE: usize = 1_024;
 
 /// Processor time of a job and of the detached actors that come from it: they have one limit together, or an actor could
 /// leave another behind for ever.
@@ -541,8 +555,13 @@ impl JobState {
 
     /// Cancels all its calls and waits until they are gone, but for so many fibers.
     async fn stop_all(&self, reason: impl Fn() -> TaskError, own_fibers: usize) {
-        for QueuedCall(call) in self.queue.close() {
+        // There may be very many, and others wait for this thread.
+        for (n, QueuedCall(call)) in self.queue.close().into_iter().enumerate() {
             super::cancel::stop(&call, reason());
+            drop(call);
+            if n % STOPPED_AT_ONCE == 0 {
+                tokio::task::yield_now().await;
+            }
         }
         loop {
             let gone = self.ended.notified();
@@ -550,8 +569,12 @@ impl JobState {
             if alive.is_empty() {
                 break;
             }
-            for call in alive {
+            for (n, call) in alive.into_iter().enumerate() {
                 super::cancel::stop(&call, reason());
+                drop(call);
+                if n % STOPPED_AT_ONCE == 0 {
+                    tokio::task::yield_now().await;
+                }
             }
             gone.await;
         }

@@ -288,6 +288,12 @@ impl Tenant {
         self.state.http.set(&options.http);
     }
 
+    /// Ends what it still runs, detached actors too: nobody can reach them once it is gone.
+    pub fn end(&self) {
+        let reason = TaskError::new(ErrorKind::Cancelled, "its tenant was removed");
+        self.node.cancel_jobs_of(&self.state, &reason);
+    }
+
     /// How much of a resource its jobs hold.
     #[must_use]
     pub fn used(&self, resource: Resource) -> u64 {

@@ -120,17 +120,22 @@ impl Outbound {
     /// # Cancel safety
     /// Dropping it gives up the place.
     pub async fn enter(&self) -> Result<Permit, OutboundError> {
-        let way = self.way.read().clone();
-        if !way.options.is_on() {
-            return Err(OutboundError::Off);
+        loop {
+            let way = self.way.read().clone();
+            if !way.options.is_on() {
+                return Err(OutboundError::Off);
+            }
+            let permit = way.permits.clone().acquire_owned().await;
+            let permit = permit.map_err(|_| OutboundError::Off)?;
+            way.rate().await;
+            // Options that changed meanwhile hold for who has waited, too.
+            if Arc::ptr_eq(&way, &self.way.read()) {
+                return Ok(Permit {
+                    way,
+                    _permit: permit,
+                });
+            }
         }
-        let permit = way.permits.clone().acquire_owned().await;
-        let permit = permit.map_err(|_| OutboundError::Off)?;
-        way.rate().await;
-        Ok(Permit {
-            way,
-            _permit: permit,
-        })
     }
 }
 

@@ -2,8 +2,8 @@
 //!
 //! A handle is 9 bits of generation over 22 bits of index, never 0. A released place is used again under the next
 //! generation, so a stale handle is refused until the generations of its place have gone round once (511 uses); it
-//! could name something of its own sandbox only, never of another. What the table holds is charged to the account in
-//! chunks. Dropping the table gives everything back.
+//! could name something of its own sandbox only, never of another. The table is charged to the account in chunks for as many
+//! as there ever were at once, since its places stay. Dropping it gives everything back.
 
 use crate::{
     rt::guard::Guard,
@@ -184,13 +184,6 @@ impl HandleTable {
         };
         self.free = index;
         self.live -= 1;
-        // Kept with some slack, so that a loop around a chunk's edge does not charge each time.
-        if self.charged - self.live > 4 * CHUNK {
-            let keep = (self.live + CHUNK).next_multiple_of(CHUNK);
-            self.charge
-                .shrink(u64::try_from(self.charged - keep).expect("at most 2^22 handles"));
-            self.charged = keep;
-        }
         Some(resource)
     }
 }

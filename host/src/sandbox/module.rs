@@ -87,6 +87,22 @@ impl<S: HostServices> Module<S> {
         self.0.size
     }
 
+    /// Bytes of its compiled code with the data that it starts with.
+    #[must_use]
+    pub fn compiled_bytes(&self) -> usize {
+        let loaded = self.0.pooled.as_ref().map(|pooled| &pooled.loaded);
+        let loaded = loaded.or_else(|| {
+            self.0
+                .outside
+                .get()
+                .and_then(|outside| outside.as_ref().ok())
+        });
+        loaded.map_or(0, |loaded| {
+            let image = loaded.module.image_range();
+            image.end.addr() - image.start.addr()
+        })
+    }
+
     /// What it offers.
     #[must_use]
     pub fn manifest(&self) -> &Manifest {

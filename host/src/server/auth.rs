@@ -77,8 +77,9 @@ impl FromRequestParts<App> for Caller {
 /// counted where they are taken.
 fn body_kib(parts: &Parts) -> u32 {
     let most = MAX_JSON.div_ceil(1 << 10);
-    let is_without = matches!(parts.method, Method::GET | Method::DELETE)
-        || parts.uri.path().ends_with("/modules");
+    let is_module =
+        parts.method == Method::POST && matches!(parts.uri.path(), "/v1/modules" | "/modules");
+    let is_without = is_module || matches!(parts.method, Method::GET | Method::DELETE);
     let said = match parts.headers.get(header::CONTENT_LENGTH) {
         _ if is_without => Some(0),
         Some(length) => length.to_str().ok().and_then(|n| n.parse::<usize>().ok()),

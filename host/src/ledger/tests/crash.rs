@@ -46,9 +46,10 @@ impl Told {
         }
     }
 
-    fn check(&self, dir: &Path) {
+    /// `was_open` if whoever was killed had it open; one that only began to open it may have changed nothing.
+    fn check(&self, dir: &Path, was_open: bool) {
         let (ledger, recovered) = open(dir);
-        assert!(!recovered.clean);
+        assert!(!(was_open && recovered.clean));
         let page = ledger
             .jobs(None, &JobPhase::ALL, None, usize::MAX - 1)
             .unwrap();
@@ -123,7 +124,7 @@ fn whatever_was_told_is_there_after_a_kill() {
                 told.hear(&line);
             }
         }
-        told.check(temp.path());
+        told.check(temp.path(), round % 5 > 0);
     }
     println!("{} jobs, {} finished", told.jobs.len(), told.finished.len());
     assert!(told.jobs.len() > 100 && told.finished.len() > 10);

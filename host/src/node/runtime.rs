@@ -393,7 +393,9 @@ impl Runtime {
     /// What all its jobs together may hold.
     #[must_use]
     pub fn limits(&self) -> Limits {
-        self.node.account.limits()
+        let limits = self.node.account.limits();
+        // Living sandboxes are counted where they are made.
+        limits.with(Resource::Sandboxes, self.options.max_sandboxes)
     }
 
     /// The calls of all tenants that live, and some that failed, in the order of their ids.
@@ -518,7 +520,6 @@ fn open_files() -> u64 {
 fn limits(options: &RuntimeOptions) -> Limits {
     Limits::default()
         .with(Resource::SandboxBytes, options.total_memory)
-        .with(Resource::Sandboxes, options.max_sandboxes)
         .with(Resource::ViewBytes, options.total_memory)
         .with(Resource::ObjectBytes, options.object_store_memory)
         .with(Resource::SpilledBytes, options.spill_limit)

@@ -12,7 +12,10 @@ use std::{
 
 use parking_lot::Mutex;
 
-use super::LogBuffer;
+use super::{
+    LogBuffer,
+    logs::{self, Part},
+};
 use crate::{
     api::LogEntry,
     ledger::TenantName,
@@ -22,8 +25,6 @@ use crate::{
 
 /// What an event takes, about.
 const EVENT: u64 = 160;
-/// A reader gets so many at once.
-const BATCH: usize = 256;
 /// How long the events of an ended job are kept,
 const LINGER: Duration = Duration::from_secs(60);
 /// and so many bytes of a tenant at most.
@@ -36,19 +37,6 @@ pub enum Heard {
     Line(Arc<LogEntry>),
     /// An event.
     Event(Event),
-}
-
-/// What a reader gets.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct HeardPart {
-    /// How many before them are not kept any more, of those it asked for.
-    pub missed: u64,
-    /// What happened, with its numbers.
-    pub entries: Vec<(u64, Heard)>,
-    /// What to ask for next.
-    pub next: u64,
-    /// There is nothing more, and will not be.
-    pub is_end: bool,
 }
 
 /// The kept end of what happened.
@@ -89,24 +77,14 @@ impl Told {
     }
 
     /// What there is from `from` on.
-    pub(super) fn read(&self, from: u64, ended: bool) -> HeardPart {
-        let start = from.clamp(self.first, self.next());
-        let skip = usize::try_from(start - self.first).unwrap_or(usize::MAX);
-        let part = self.entries.iter().skip(skip).take(BATCH).cloned();
-        let entries: Vec<_> = (start..).zip(part).collect();
-        let next = start + entries.len() as u64;
-        HeardPart {
-            missed: start.saturating_sub(from),
-            is_end: ended && next >= self.next(),
-            entries,
-            next,
-        }
+    pub(super) fn read(&self, from: u64, ended: bool) -> Part<Heard> {
+        logs::part(&self.entries, self.first, from, ended)
     }
 }
 
 fn size(heard: &Heard) -> u64 {
     match heard {
-        Heard::Line(entry) => super::logs::size(entry),
+        Heard::Line(entry) => logs::size(entry),
         Heard::Event(_) => EVENT,
     }
 }
@@ -179,8 +157,8 @@ mod tests {
         EventKind::Restarted { attempt }
     }
 
-    fn attempts(part: &HeardPart) -> Vec<u32> {
-        let attempt = |(_, heard): &(u64, Heard)| match heard {
+    fn attempts(part: &Part<Heard>) -> Vec<u32> {
+        let attempt = |heard: &Heard| match heard {
             Heard::Event(Event {
                 kind: EventKind::Restarted { attempt },
                 ..
@@ -197,7 +175,10 @@ mod tests {
         let part = told.read(2, false);
         assert_eq!((part.missed, part.next, part.is_end), (5, 10, false));
         assert_eq!(attempts(&part), [7, 8, 9]);
-        assert_eq!(told.read(8, true).entries[0].0, 8);
+        assert_eq!(
+            (told.read(8, true).next, attempts(&told.read(8, true))),
+            (10, vec![8, 9])
+        );
         let end = told.read(10, true);
         assert_eq!((end.missed, end.entries.len(), end.is_end), (0, 0, true));
         assert!(told.read(99, true).is_end && told.bytes() == 3 * EVENT);
@@ -210,7 +191,7 @@ mod tests {
         let first = told.read(0, true);
         assert_eq!(
             (first.entries.len(), first.next, first.is_end),
-            (BATCH, 256, false)
+            (256, 256, false)
         );
         assert_eq!(attempts(&told.read(599, true)), [599]);
     }

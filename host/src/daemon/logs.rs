@@ -11,7 +11,7 @@ use std::{collections::VecDeque, sync::Arc};
 use parking_lot::Mutex;
 use tokio::sync::watch;
 
-use super::events::{Heard, HeardPart, Told};
+use super::events::{Heard, Told};
 use crate::{
     api::{DroppedLogs, LogEntry},
     ledger::Logs,
@@ -47,17 +47,32 @@ struct State {
     ended: bool,
 }
 
-/// What a reader gets.
+/// What a reader gets: lines, or all that happened.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub struct LogPart {
-    /// Lines before them that are not kept any more, of those it asked for.
+pub struct Part<E> {
+    /// How many before them are not kept any more, of those it asked for.
     pub missed: u64,
-    /// The lines.
-    pub entries: Vec<Arc<LogEntry>>,
+    /// What there is.
+    pub entries: Vec<E>,
     /// What to ask for next.
     pub next: u64,
     /// There is nothing more, and will not be.
     pub is_end: bool,
+}
+
+/// What of `entries` follows the number `from`, some of it; the first of them has the number `first`.
+pub(super) fn part<E: Clone>(entries: &VecDeque<E>, first: u64, from: u64, ended: bool) -> Part<E> {
+    let end = first + entries.len() as u64;
+    let start = from.clamp(first, end);
+    let skip = usize::try_from(start - first).unwrap_or(usize::MAX);
+    let entries: Vec<_> = entries.iter().skip(skip).take(BATCH).cloned().collect();
+    let next = start + entries.len() as u64;
+    Part {
+        missed: start.saturating_sub(from),
+        is_end: ended && next >= end,
+        entries,
+        next,
+    }
 }
 
 impl LogBuffer {
@@ -178,7 +193,7 @@ impl LogBuffer {
 
     /// What happened from `from` on that is kept now; nothing, ever, when events are not kept.
     #[must_use]
-    pub fn read_events(&self, from: u64) -> HeardPart {
+    pub fn read_events(&self, from: u64) -> Part<Heard> {
         let state = self.state.lock();
         let told = state.told.as_ref();
         told.map_or_else(
@@ -196,26 +211,11 @@ impl LogBuffer {
 
     /// The lines from `from` on that are there now.
     #[must_use]
-    pub fn read(&self, from: u64) -> LogPart {
+    pub fn read(&self, from: u64) -> Part<Arc<LogEntry>> {
         let ended = self.seen.borrow().1;
         let state = self.state.lock();
         let first = state.entries.front().map_or(state.next, |entry| entry.seq);
-        let start = from.clamp(first, state.next.max(first));
-        let skip = usize::try_from(start - first).unwrap_or(usize::MAX);
-        let entries: Vec<_> = state
-            .entries
-            .iter()
-            .skip(skip)
-            .take(BATCH)
-            .cloned()
-            .collect();
-        let next = start + entries.len() as u64;
-        LogPart {
-            missed: start - from.min(start),
-            is_end: ended && next >= state.next,
-            entries,
-            next,
-        }
+        part(&state.entries, first, from, ended)
     }
 
     /// Waits until there is something from `from` on, or the end.
@@ -287,7 +287,7 @@ mod tests {
         }
     }
 
-    fn texts(part: &LogPart) -> Vec<&str> {
+    fn texts(part: &Part<Arc<LogEntry>>) -> Vec<&str> {
         part.entries
             .iter()
             .filter_map(|entry| entry.text.as_deref())
@@ -328,7 +328,7 @@ mod tests {
         };
         let heard = |buffer: &LogBuffer| {
             let part = buffer.read_events(0);
-            let text = |(_, heard): &(u64, Heard)| match heard {
+            let text = |heard: &Heard| match heard {
                 Heard::Line(entry) => entry.text.clone().unwrap_or_default(),
                 Heard::Event(event) => format!("{:?}", event.kind),
             };

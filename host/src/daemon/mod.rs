@@ -31,9 +31,9 @@ use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 
 pub use error::DaemonError;
-pub use events::{Heard, HeardPart};
+pub use events::Heard;
 pub use jobs::{LiveJob, NewRequest};
-pub use logs::{LogBuffer, LogPart};
+pub use logs::{LogBuffer, Part};
 pub use tenants::{Grants, LOG_BYTES, TenantSlot};
 
 use crate::{

@@ -5,7 +5,7 @@ use std::time::Duration;
 use super::*;
 use crate::{
     CacheDir,
-    ledger::{JobCall, JobSpec, ModuleHash},
+    ledger::{JobSpec, ModuleHash},
     node::{Fault, Faults, RuntimeOptions, SpillTo},
 };
 
@@ -46,18 +46,9 @@ async fn a_job_whose_supervisor_panics_ends_with_the_reason() {
     let tenant = daemon.tenant(&name).unwrap();
     let module = daemon.push(&tenant, "m.wat", BY_HAND.into()).await.unwrap();
     let submit = async |module: ModuleHash| {
-        let spec = JobSpec {
-            call: JobCall::Main,
-            args: Vec::new(),
-            env: Vec::new(),
-            timeout_ms: None,
-            cpu_limit_ms: None,
-            restart: true,
-            events: false,
-        };
         let request = NewRequest {
             module,
-            spec,
+            spec: JobSpec::default(),
             key: None,
         };
         let id = daemon.submit(&tenant, request).await.unwrap().job().id;

@@ -100,18 +100,15 @@ impl NodeState {
         jobs.push(Arc::downgrade(job));
     }
 
-    /// Cancels all jobs and waits, for a while, until they have ended.
     /// Cancels all jobs of a tenant, those of its detached actors too.
     pub(crate) fn cancel_jobs_of(&self, tenant: &Arc<TenantState>, reason: &TaskError) {
-        let jobs: Vec<_> = {
-            let jobs = self.living.jobs.lock();
-            jobs.iter().filter_map(Weak::upgrade).collect()
-        };
-        for job in jobs.iter().filter(|job| Arc::ptr_eq(&job.tenant, tenant)) {
+        let jobs = self.jobs().into_iter();
+        for job in jobs.filter(|job| Arc::ptr_eq(&job.tenant, tenant)) {
             job.cancel(reason.clone());
         }
     }
 
+    /// Cancels all jobs and waits, for a while, until they have ended.
     pub(crate) fn stop_jobs(&self, patience: Duration) {
         let reason = || TaskError::new(ErrorKind::Cancelled, "the runtime is shut down");
         let jobs = self.jobs();

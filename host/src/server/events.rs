@@ -3,30 +3,25 @@
 //! An event's id is the number of attempts before this one and the event's number in this one, `0-17`; with it as
 //! `Last-Event-ID` a reader goes on behind it. What an earlier attempt told is gone with its server, and the stream says so.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{convert::Infallible, sync::Arc};
 
 use axum::{
     extract::State,
     http::HeaderMap,
-    response::sse::{Event, KeepAlive, Sse},
+    response::sse::{Event, Sse},
 };
-use futures_util::stream::{self, Stream};
+use futures_util::stream::Stream;
 use serde::Deserialize;
 
 use super::{
     App,
     auth::Caller,
     extract::{Named, Params},
-    jobs::{self, Reader, event},
+    follow::{Follow, Happenings, Reader},
+    jobs,
     problem::Result,
 };
-use crate::{
-    api::Problem,
-    daemon::{Heard, HeardPart},
-    ledger::TenantName,
-    rt::clock,
-    types::{self, EventKind},
-};
+use crate::api::Problem;
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
 #[into_params(parameter_in = Query)]
@@ -52,7 +47,7 @@ pub(super) async fn follow(
     Params(query): Params<EventQuery>,
 ) -> Result<Sse<impl Stream<Item = std::result::Result<Event, Infallible>>>> {
     let job = jobs::find(&app, &caller, &id).await?;
-    let (reader, earlier) = match jobs::live(&app, &caller, &id).await? {
+    let (reader, earlier) = match app.daemon.live(job.id) {
         Some(live) => {
             live.record_events();
             let earlier = live.earlier;
@@ -77,69 +72,10 @@ pub(super) async fn follow(
         app,
         id,
         reader,
-        earlier,
+        what: Happenings { earlier },
         next: last.map_or(0, |last| last.saturating_add(1)),
         wait: query.follow,
         done: false,
     };
-    let beat = KeepAlive::new().interval(Duration::from_secs(15));
-    Ok(Sse::new(follow.events()).keep_alive(beat))
-}
-
-/// Somebody who follows a job.
-struct Follow {
-    app: App,
-    about: Option<TenantName>,
-    id: String,
-    reader: Reader,
-    earlier: u32,
-    next: u64,
-    wait: bool,
-    done: bool,
-}
-
-impl Follow {
-    /// What comes next; nothing at the end, or of a job that goes on when that is not wanted.
-    async fn part(&mut self) -> Option<HeardPart> {
-        if self.done {
-            return None;
-        }
-        let buffer = self.reader.buffer();
-        if self.wait {
-            buffer.wait_events(self.next).await;
-        }
-        let part = buffer.read_events(self.next);
-        self.next = part.next;
-        self.done = part.is_end || (!self.wait && part.entries.is_empty());
-        Some(part)
-    }
-
-    fn events(self) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
-        let parts = stream::unfold(self, |mut follow| async move {
-            let part = follow.part().await?;
-            let mut events = Vec::with_capacity(part.entries.len() + 2);
-            if part.missed > 0 {
-                let count = part.missed;
-                let dropped = types::Event {
-                    at: clock::unix_millis(),
-                    kind: EventKind::Dropped { count },
-                };
-                events.push(event("event", &dropped));
-            }
-            for (number, heard) in &part.entries {
-                let one = match heard {
-                    Heard::Line(entry) => event("line", &**entry),
-                    Heard::Event(told) => event("event", told),
-                };
-                events.push(one.id(format!("{}-{number}", follow.earlier)));
-            }
-            if part.is_end {
-                let (app, about) = (&follow.app, follow.about.clone());
-                let job = follow.reader.end(app, about, &follow.id).await;
-                events.extend(job.map(|job| event("end", &job)));
-            }
-            Some((stream::iter(events.into_iter().map(Ok)), follow))
-        });
-        futures_util::StreamExt::flatten(parts)
-    }
+    Ok(follow.events())
 }

@@ -1,18 +1,14 @@
 //! Jobs: submitted, looked at, followed, cancelled.
 
-use std::{convert::Infallible, sync::Arc, time::Duration};
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json,
     body::Body,
     extract::{State, rejection::JsonRejection},
     http::{HeaderMap, StatusCode, header},
-    response::{
-        IntoResponse, Response,
-        sse::{Event, KeepAlive, Sse},
-    },
+    response::{IntoResponse, Response},
 };
-use futures_util::stream::{self, Stream};
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
@@ -20,6 +16,7 @@ use super::{
     App,
     auth::Caller,
     extract::{Named, Params},
+    follow::{Follow, Lines, Reader},
     modules,
     problem::{Refusal, Result},
 };
@@ -290,13 +287,13 @@ pub(super) async fn logs(
         about: caller.about().cloned(),
         id,
         reader,
+        what: Lines,
         next: from,
         wait: query.follow,
         done: false,
     };
     if events {
-        let beat = KeepAlive::new().interval(Duration::from_secs(15));
-        return Ok(Sse::new(follow.events()).keep_alive(beat).into_response());
+        return Ok(follow.events().into_response());
     }
     let text = [(header::CONTENT_TYPE, "text/plain; charset=utf-8")];
     Ok((text, Body::from_stream(follow.text())).into_response())
@@ -318,111 +315,6 @@ pub(super) async fn of_ended(app: &App, caller: &Caller, id: &str) -> Result<Log
 pub(super) async fn live(app: &App, caller: &Caller, id: &str) -> Result<Option<Arc<LiveJob>>> {
     let job = find(app, caller, id).await?;
     Ok(app.daemon.live(job.id))
-}
-
-pub(super) enum Reader {
-    Live(Arc<LiveJob>),
-    Ended(Arc<LogBuffer>),
-}
-
-impl Reader {
-    pub(super) fn buffer(&self) -> &LogBuffer {
-        match self {
-            Self::Live(live) => &live.logs,
-            Self::Ended(buffer) => buffer,
-        }
-    }
-}
-
-impl Reader {
-    /// The job as it is after its output ended.
-    pub(super) async fn end(
-        &self,
-        app: &App,
-        about: Option<TenantName>,
-        id: &str,
-    ) -> Option<JobView> {
-        if let Self::Live(live) = self {
-            live.ended().await;
-        }
-        let (id, daemon) = (id.parse().ok()?, app.daemon.clone());
-        let job = app.blocking(move || daemon.job(about.as_ref(), id)).await;
-        Some(view(&app.daemon, &job.ok()?.ok()?))
-    }
-}
-
-/// Somebody who reads a job's output.
-struct Follow {
-    app: App,
-    about: Option<TenantName>,
-    id: String,
-    reader: Reader,
-    next: u64,
-    wait: bool,
-    done: bool,
-}
-
-impl Follow {
-    /// What comes next; nothing at the end, or of a job that goes on when that is not wanted.
-    async fn part(&mut self) -> Option<crate::daemon::LogPart> {
-        if self.done {
-            return None;
-        }
-        if self.wait {
-            self.reader.buffer().wait(self.next).await;
-        }
-        let part = self.reader.buffer().read(self.next);
-        self.next = part.next;
-        self.done = part.is_end || (!self.wait && part.entries.is_empty());
-        Some(part)
-    }
-
-    fn events(self) -> impl Stream<Item = std::result::Result<Event, Infallible>> {
-        let parts = stream::unfold(self, |mut follow| async move {
-            let part = follow.part().await?;
-            let mut events = Vec::new();
-            if part.missed > 0 {
-                let dropped = DroppedLogs {
-                    lines: part.missed,
-                    bytes: 0,
-                };
-                events.push(event("dropped", &dropped));
-            }
-            for entry in &part.entries {
-                events.push(event("line", &**entry).id(entry.seq.to_string()));
-            }
-            if part.is_end
-                && let Some(job) = follow
-                    .reader
-                    .end(&follow.app, follow.about.clone(), &follow.id)
-                    .await
-            {
-                events.push(event("end", &job));
-            }
-            Some((stream::iter(events.into_iter().map(Ok)), follow))
-        });
-        futures_util::StreamExt::flatten(parts)
-    }
-
-    fn text(self) -> impl Stream<Item = std::result::Result<bytes::Bytes, Infallible>> {
-        stream::unfold(self, |mut follow| async move {
-            let part = follow.part().await?;
-            let mut text = Vec::new();
-            if part.missed > 0 {
-                text.extend(format!("… {} lines are not kept any more\n", part.missed).bytes());
-            }
-            for entry in &part.entries {
-                text.extend_from_slice(&entry.bytes());
-            }
-            Some((Ok(text.into()), follow))
-        })
-    }
-}
-
-pub(super) fn event(name: &'static str, data: &impl serde::Serialize) -> Event {
-    // Plain data serializes, on one line.
-    let data = serde_json::to_string(data).unwrap_or_default();
-    Event::default().event(name).data(data)
 }
 
 /// Cancels a job; it ends within a moment.

@@ -2,7 +2,7 @@
 //!
 //! [`Server::bind`] takes an address, [`Server::serve`] answers until it is told to stop. HTTP/1.1 and 2, with TLS if there is a
 //! certificate. Who asks is in `auth.rs`, errors are in `problem.rs`, what
-//! stands in an address in `extract.rs`; each other file is a part of the API. The OpenAPI document
+//! stands in an address in `extract.rs`, who follows a job in `follow.rs`; each other file is a part of the API. The OpenAPI document
 //! is made from the handlers ([`document`]).
 //!
 //! Invariants: nothing is answered before the token was looked at, but for health and the document; a request's body has a
@@ -11,6 +11,7 @@
 mod auth;
 mod events;
 mod extract;
+mod follow;
 mod health;
 mod jobs;
 mod listen;

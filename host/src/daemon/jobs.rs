@@ -8,17 +8,17 @@ use std::{
 };
 
 use parking_lot::Mutex;
-use tokio::sync::watch;
+use tokio::sync::{OwnedSemaphorePermit, watch};
 
 use super::{Daemon, DaemonError, LOG_BYTES, LogBuffer, TenantSlot};
 use crate::{
     job::JobOptions,
     ledger::{
         self, End, Finish, JobCall, JobPhase, JobRecord, JobSpec, JsonText, Ledger, ModuleHash,
-        NewJob, Submitted, TenantName,
+        NewJob, RESULT_BYTES, Submitted, TenantName,
     },
-    node::{Job, Module},
-    rt::clock,
+    node::{Job, Module, Pending},
+    rt::{clock, guard::Guard},
     types::{CallOptions, ErrorKind, JobId, JobStats, Listener, TaskError},
 };
 
@@ -50,6 +50,8 @@ pub struct LiveJob {
     before: (u64, u64),
     /// Why somebody wants it to end.
     cancelled: Mutex<Option<String>>,
+    /// The room that its result takes until it is recorded.
+    result: Mutex<Option<OwnedSemaphorePermit>>,
     /// It was recorded, or left to the next start.
     ended: watch::Sender<bool>,
 }
@@ -74,6 +76,7 @@ impl LiveJob {
             running: OnceLock::new(),
             before: (record.spent_cpu_ms, record.spent_wall_ms),
             cancelled: Mutex::new(None),
+            result: Mutex::new(None),
             ended: watch::Sender::new(false),
         })
     }
@@ -238,6 +241,8 @@ impl Daemon {
             }
             daemon.0.lingering.add(live.id, &live.tenant, &live.logs);
             daemon.0.live.lock().remove(&live.id);
+            // Whoever follows it may hold it longer.
+            live.result.lock().take();
             live.logs.end();
             live.ended.send_replace(true);
         });
@@ -357,12 +362,18 @@ impl Daemon {
         if self.0.abandoning.load(Ordering::SeqCst) {
             live.abandon();
         }
-        run(&job, &module, record).await
+        run(tenant, &job, &module, record, live).await
     }
 }
 
 /// Waits for the job's end.
-async fn run(job: &Job, module: &Module, record: &JobRecord) -> Finish {
+async fn run(
+    tenant: &TenantSlot,
+    job: &Job,
+    module: &Module,
+    record: &JobRecord,
+    live: &LiveJob,
+) -> Finish {
     let JobCall::Task { name, args } = &record.spec.call else {
         let end = job.wait().await;
         return ended(end.exit_code, end.error, None, end.stats);
@@ -380,7 +391,7 @@ async fn run(job: &Job, module: &Module, record: &JobRecord) -> Finish {
         )),
     };
     let result = match called {
-        Ok(pending) => pending.json().await,
+        Ok(pending) => collect(tenant, pending, live).await,
         // Nothing ran.
         Err(error) => {
             let end = job.close().await;
@@ -390,11 +401,31 @@ async fn run(job: &Job, module: &Module, record: &JobRecord) -> Finish {
     // The calls that the task made and left behind end with the job.
     let end = job.close().await;
     match (result, end.error) {
-        (Ok(value), _) => ended(0, None, Some(JsonText::new(&value)), end.stats),
+        (Ok(text), _) => ended(0, None, Some(text), end.stats),
         // The job ended first, and says why; that of the same kind is its own, with the task's name.
         (Err(error), Some(why)) if error.kind != why.kind => ended(1, Some(why), None, end.stats),
         (Err(error), _) => ended(1, Some(error), None, end.stats),
     }
+}
+
+/// The result as text, if it is not too long. Until it is recorded it is in memory beside what its tenant is charged for, so
+/// only so much of one tenant is at a time.
+async fn collect(
+    tenant: &TenantSlot,
+    pending: Pending,
+    live: &LiveJob,
+) -> Result<JsonText, TaskError> {
+    let limit = tenant.record().limits.result_bytes.unwrap_or(RESULT_BYTES);
+    let limit = if Guard::ResultSize.stands() {
+        limit
+    } else {
+        u64::MAX
+    };
+    let ready = pending.ready(limit).await?;
+    let room = tenant.result(ready.bytes()).await;
+    *live.result.lock() = Some(room);
+    let text = ready.json(limit).await?;
+    Ok(JsonText::written(text))
 }
 
 fn ended(

@@ -38,6 +38,9 @@ const SENDING: usize = 64;
 /// KiB of bodies of a tenant's requests, modules aside, that are in memory at once; more wait to be read.
 const BODIES_KIB: usize = 32 << 10;
 
+/// KiB of results of a tenant's jobs that are read and recorded at once; one that is larger comes alone.
+const RESULTS_KIB: u32 = 64 << 10;
+
 /// What a tenant's jobs are given beside what they bring.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Grants {
@@ -62,6 +65,8 @@ pub struct TenantSlot {
     uploads: Arc<Semaphore>,
     /// KiB of requests' bodies that may be here at once.
     bodies: Arc<Semaphore>,
+    /// KiB of jobs' results that may be here at once.
+    results: Arc<Semaphore>,
     /// Modules that are sent, or wait to be.
     sending: AtomicUsize,
     looks: Arc<Semaphore>,
@@ -91,6 +96,7 @@ impl TenantSlot {
             node,
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
+            results: Arc::new(Semaphore::new(RESULTS_KIB as usize)),
             sending: AtomicUsize::new(0),
             looks: Arc::new(Semaphore::new(1)),
             requests: RwLock::new(requests(&record.limits)),
@@ -182,6 +188,17 @@ impl TenantSlot {
     /// Never: nobody closes the semaphore.
     pub async fn body(&self, kib: u32) -> OwnedSemaphorePermit {
         let right = self.bodies.clone().acquire_many_owned(kib).await;
+        right.expect("nobody closes it")
+    }
+
+    /// The right to hold so many bytes of a result until they are recorded; waits while the tenant's other jobs hold too much.
+    ///
+    /// # Panics
+    /// Never: nobody closes the semaphore.
+    pub(super) async fn result(&self, bytes: u64) -> OwnedSemaphorePermit {
+        let kib = bytes.div_ceil(1024).min(u64::from(RESULTS_KIB));
+        let kib = u32::try_from(kib).unwrap_or(RESULTS_KIB);
+        let right = self.results.clone().acquire_many_owned(kib).await;
         right.expect("nobody closes it")
     }
 

@@ -20,6 +20,12 @@ impl JsonText {
         Self(value.to_string().into())
     }
 
+    /// A text that was written as JSON.
+    #[must_use]
+    pub(crate) fn written(text: String) -> Self {
+        Self(text.into())
+    }
+
     /// A text, if it is JSON.
     ///
     /// # Errors
@@ -43,6 +49,9 @@ impl JsonText {
         serde_json::from_str(&self.0)
     }
 }
+
+/// Bytes of a job's result that are kept where the tenant has no limit of its own.
+pub const RESULT_BYTES: u64 = 16 << 20;
 
 /// What a job calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]

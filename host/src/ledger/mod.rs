@@ -36,7 +36,7 @@ pub use error::{Failure, JobError, ModuleError, OpenError, SubmitError, TenantEr
 pub use handle::{Ledger, LedgerOptions};
 pub use job::{
     Cursor, End, Expired, Finish, JobCall, JobCounts, JobPage, JobPhase, JobRecord, JobSpec,
-    JsonText, LogInfo, Logs, NewJob, Submitted,
+    JsonText, LogInfo, Logs, NewJob, RESULT_BYTES, Submitted,
 };
 pub use module::{BadModuleHash, ModuleHash, ModuleRecord};
 pub use name::{BadTenantName, TenantName};

@@ -10,6 +10,7 @@ use tokio::sync::{broadcast, broadcast::error::RecvError, mpsc};
 use wrun_abi::{CallOptions, format};
 
 use super::{
+    result::Ready,
     services::Room,
     state::{JobEnd, JobState},
     submit::{self, Origin},
@@ -17,7 +18,7 @@ use super::{
 use crate::{
     job::TaskRecord,
     rt::clock,
-    store::{ObjectRef, Resource, Waitable, Waiting},
+    store::Resource,
     types::{
         Arg, CallSpec, ErrorKind, Event, EventKind, JobId, JobStats, LogLine, Target, TaskError,
         ValueData,
@@ -326,8 +327,8 @@ impl Pending {
     /// # Errors
     /// The call's own error, or `BadResult` when the result is no `T`.
     pub async fn get<T: DeserializeOwned>(&self) -> Result<T, TaskError> {
-        let json = self.json().await?;
-        serde_json::from_value(json)
+        let text = self.ready(u64::MAX).await?.json(u64::MAX).await?;
+        serde_json::from_str(&text)
             .map_err(|e| TaskError::new(ErrorKind::BadResult, format!("the result: {e}")))
     }
 
@@ -336,29 +337,15 @@ impl Pending {
     /// # Errors
     /// The call's own error.
     pub async fn json(&self) -> Result<Json, TaskError> {
-        match &self.results[..] {
-            [Resource::Object(one)] => object_json(one).await,
-            [Resource::Stream(stream)] => {
-                let mut items = Vec::new();
-                loop {
-                    Waiting::for_some(&[Waitable::Stream(stream.clone())], 1).await;
-                    match stream.next() {
-                        crate::store::Next::Item(item) => items.push(object_json(&item).await?),
-                        crate::store::Next::Ended => return Ok(Json::Array(items)),
-                        crate::store::Next::Pending => {}
-                    }
-                }
-            }
-            several => {
-                let mut values = Vec::with_capacity(several.len());
-                for resource in several {
-                    if let Resource::Object(object) = resource {
-                        values.push(object_json(object).await?);
-                    }
-                }
-                Ok(Json::Array(values))
-            }
-        }
+        self.get().await
+    }
+
+    /// Waits for the result, as long as it has at most `limit` bytes.
+    ///
+    /// # Errors
+    /// The call's own error, or `Limit`.
+    pub async fn ready(&self, limit: u64) -> Result<Ready, TaskError> {
+        Ready::wait(&self.results, limit).await
     }
 
     /// Cancels the call and those it made.
@@ -369,54 +356,5 @@ impl Pending {
             Some(Resource::Actor(_)) | None => return,
         };
         super::cancel::cancel(&self.job.0.state, id, false);
-    }
-}
-
-async fn object_json(object: &ObjectRef) -> Result<Json, TaskError> {
-    Waiting::for_all(&[Waitable::Object(object.clone())]).await;
-    let outcome = object.outcome().expect("waited for it");
-    let value = outcome
-        .as_ref()
-        .map_err(|error| (**error).clone().unpaid())?;
-    let bad = |what: String| TaskError::new(ErrorKind::BadResult, what);
-    let bytes = value
-        .to_bytes()
-        .await
-        .map_err(|e| TaskError::new(ErrorKind::System, format!("the result can't be read: {e}")))?;
-    match bytes.split_first() {
-        Some((&format::JSON, text)) => {
-            let json = serde_json::from_slice(text)
-                .map_err(|e| bad(format!("the result is not JSON: {e}")))?;
-            Ok(name_refs(json, &value.refs()))
-        }
-        _ => Err(bad("the result is not in JSON, as it was asked for".into())),
-    }
-}
-
-/// References as people read them.
-fn name_refs(json: Json, refs: &[Resource]) -> Json {
-    match json {
-        Json::Array(items) => Json::Array(
-            items
-                .into_iter()
-                .map(|item| name_refs(item, refs))
-                .collect(),
-        ),
-        Json::Object(fields) => {
-            let position = fields
-                .get("$ref")
-                .and_then(Json::as_u64)
-                .and_then(|n| usize::try_from(n).ok());
-            match position.and_then(|n| refs.get(n)) {
-                Some(resource) if fields.len() == 1 => Json::String(format!("{resource:?}")),
-                _ => Json::Object(
-                    fields
-                        .into_iter()
-                        .map(|(key, item)| (key, name_refs(item, refs)))
-                        .collect(),
-                ),
-            }
-        }
-        plain => plain,
     }
 }

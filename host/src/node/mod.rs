@@ -18,6 +18,7 @@ mod faults;
 mod idle;
 mod record;
 mod request;
+mod result;
 #[cfg(feature = "guard-switch")]
 mod reuse;
 mod run;
@@ -33,6 +34,7 @@ mod times;
 pub use client::{Actor, Job, Pending};
 pub use compilers::Compiler;
 pub use faults::{Fault, Faults};
+pub use result::Ready;
 pub use runtime::{Module, NodeInfo, Runtime, RuntimeOptions, SpillTo, StartError, SubmitError};
 pub use snapshot::{Page, Place, Query};
 pub use state::JobEnd;

@@ -4,7 +4,8 @@ use tempfile::NamedTempFile;
 
 use crate::{
     ledger::{
-        Failure, Finish, JobError, JobPhase, JobRecord, LogInfo, Logs, ModuleRecord, TenantLimits,
+        Failure, Finish, JobError, JobPhase, JobRecord, LogInfo, Logs, ModuleRecord, RESULT_BYTES,
+        TenantLimits,
         dir::{self, Folder, StateDir},
         tables::{JobRow, Records, Stop, encode, find, refuse},
         transaction::Tx,
@@ -15,8 +16,6 @@ use crate::{
 
 /// Output up to so many bytes lies in the database.
 const INLINE_LOGS: usize = 64 << 10;
-/// Bytes of a result where the tenant has no limit of its own.
-const RESULT: u64 = 256 << 20;
 /// Bytes of an error's message, and of its backtrace.
 const ERROR: usize = 64 << 10;
 /// The exit code for a limit.
@@ -107,7 +106,7 @@ impl PreparedEnd {
             return Err(JobError::NotAnEnd(finish.phase));
         }
         if Guard::ResultSize.stands() {
-            cut_result(&mut finish, limits.result_bytes.unwrap_or(RESULT));
+            cut_result(&mut finish, limits.result_bytes.unwrap_or(RESULT_BYTES));
         }
         if let Some(error) = &mut finish.end.error {
             cut_error(error);

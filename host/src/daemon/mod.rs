@@ -27,6 +27,7 @@ use std::{
     time::{Duration, Instant},
 };
 
+use bytes::Bytes;
 use parking_lot::{Mutex, RwLock};
 use tokio::runtime::Handle;
 
@@ -254,31 +255,26 @@ impl Daemon {
         &self,
         tenant: &Arc<TenantSlot>,
         name: &str,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     ) -> Result<ModuleRecord, DaemonError> {
         if !self.is_accepting() {
             return Err(DaemonError::Stopping);
         }
         let inner = &self.0;
-        self.has_room_for_module(tenant, &bytes).await?;
-        inner.modules.compile(tenant, name, bytes.clone()).await?;
+        // Looks at the limit of the tenant's modules before work goes into one more.
+        let (ledger, owner, module) = (inner.ledger.clone(), tenant.name.clone(), bytes.clone());
+        let looked = tokio::task::spawn_blocking(move || {
+            let hash = ModuleHash::of(&module);
+            let looked = ledger.may_put_module(&owner, &hash, module.len() as u64);
+            looked.map(|()| hash)
+        });
+        let hash = looked.await.map_err(|_| DaemonError::Stopping)??;
+        let compiled = inner.modules.compile(tenant, hash, name, bytes.clone());
+        compiled.await?;
         let (ledger, owner, name) = (inner.ledger.clone(), tenant.name.clone(), name.to_owned());
         let put = move || ledger.put_module(&owner, &name, &bytes);
         let put = tokio::task::spawn_blocking(put).await;
         Ok(put.map_err(|_| DaemonError::Stopping)??)
-    }
-
-    /// Looks at the limit of a tenant's modules before work goes into one more.
-    async fn has_room_for_module(
-        &self,
-        tenant: &TenantSlot,
-        bytes: &[u8],
-    ) -> Result<(), DaemonError> {
-        let (ledger, owner) = (self.0.ledger.clone(), tenant.name.clone());
-        let (hash, size) = (ModuleHash::of(bytes), bytes.len() as u64);
-        let looked = move || ledger.may_put_module(&owner, &hash, size);
-        let looked = tokio::task::spawn_blocking(looked).await;
-        Ok(looked.map_err(|_| DaemonError::Stopping)??)
     }
 
     /// Writes down what jobs used, and removes old ones, for as long as the event loop runs.

@@ -2,6 +2,7 @@
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
+use bytes::Bytes;
 use parking_lot::Mutex;
 
 use super::{DaemonError, tenants::TenantSlot};
@@ -78,10 +79,10 @@ impl Modules {
     pub(super) async fn compile(
         &self,
         tenant: &Arc<TenantSlot>,
+        hash: ModuleHash,
         name: &str,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     ) -> Result<Module, DaemonError> {
-        let hash = ModuleHash::of(&bytes);
         if let Some(module) = self.get(&hash) {
             return Ok(module);
         }
@@ -95,7 +96,7 @@ impl Modules {
         compiler: Compiler,
         hash: ModuleHash,
         name: &str,
-        bytes: Vec<u8>,
+        bytes: Bytes,
     ) -> Result<Module, DaemonError> {
         // Another may have been first while this waited.
         if let Some(module) = self.get(&hash) {
@@ -137,7 +138,7 @@ impl Modules {
         let (ledger, owner) = (ledger.clone(), tenant.name.clone());
         let read = tokio::task::spawn_blocking(move || ledger.read_module(&owner, &hash)).await;
         let bytes = read.map_err(|_| DaemonError::Stopping)??;
-        let module = self.compile_now(tenant, compiler, hash, name, bytes);
+        let module = self.compile_now(tenant, compiler, hash, name, bytes.into());
         Ok(module.await?.renamed(name))
     }
 }

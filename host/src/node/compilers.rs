@@ -237,13 +237,17 @@ impl Compiler {
     ///
     /// # Cancel safety
     /// Dropped, it goes on: the next to compile the same has it sooner.
-    pub async fn load(self, name: &str, bytes: Vec<u8>) -> (Result<Module, LoadError>, Duration) {
+    pub async fn load(
+        self,
+        name: &str,
+        bytes: impl AsRef<[u8]> + Send + 'static,
+    ) -> (Result<Module, LoadError>, Duration) {
         let Self { node, lane } = self;
         let (sandboxes, owned) = (node.sandboxes.clone(), name.to_owned());
         let compile = move || {
             let _lane = lane;
             let start = clock::now();
-            let compiled = sandboxes.compile(&owned, &bytes);
+            let compiled = sandboxes.compile(&owned, bytes.as_ref());
             (compiled, start.elapsed())
         };
         match node.tokio.spawn_blocking(compile).await {

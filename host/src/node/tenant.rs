@@ -35,7 +35,7 @@ use crate::{
     rt::guard::Guard,
     sandbox::LogSender,
     scheduler,
-    tenant::{Account, Limits, Resource},
+    tenant::{Account, Charge, Limits, OverLimit, Resource},
     types::{
         ActorState, ActorView, ErrorKind, HttpOptions, JobId, Listener, LogLine, ObjectState,
         ObjectView, TaskError, TaskState, TaskTotals, TaskView,
@@ -309,6 +309,14 @@ impl Tenant {
     /// Charges processor time that was spent for it elsewhere.
     pub fn charge(&self, time: Duration) {
         self.state.queue.charge(time);
+    }
+
+    /// Charges memory that is held for it elsewhere, as that of its sandboxes.
+    ///
+    /// # Errors
+    /// [`OverLimit`].
+    pub fn hold(&self, bytes: u64) -> Result<Charge, OverLimit> {
+        self.state.account.charge(Resource::SandboxBytes, bytes)
     }
 
     /// The right to compile a module, as soon as it is this tenant's turn; it compiles `most` at once at the most.

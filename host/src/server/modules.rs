@@ -1,6 +1,7 @@
 //! Modules: pushed, listed, removed.
 
 use axum::{Json, body::Body, extract::State, http::StatusCode};
+use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
 
@@ -15,6 +16,7 @@ use crate::{
     daemon::{DaemonError, TenantSlot},
     ledger::{ModuleHash, ModuleRecord},
     rt::guard::Guard,
+    tenant::Charge,
 };
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -26,6 +28,8 @@ pub(super) struct PushQuery {
     name: Option<String>,
 }
 
+/// Room for a module is made from so many bytes on.
+const SMALL: usize = 64 << 10;
 /// A module's name has at most so many bytes.
 const MAX_NAME: usize = 200;
 
@@ -59,10 +63,11 @@ pub(super) async fn push(
 /// Reads a body piece by piece, up to the limit of all modules and what the tenant may have at all.
 ///
 /// A body of more than the latter is read to its end and thrown away, since a client that still sends does not listen.
-async fn read(mut body: Body, limit: usize, tenant: &TenantSlot) -> Result<Vec<u8>> {
+/// What is kept of it is charged to the tenant for as long as it is in memory.
+async fn read(mut body: Body, limit: usize, tenant: &TenantSlot) -> Result<Bytes> {
     let own = tenant.record().limits.module_bytes;
     let own = own.filter(|_| Guard::ModuleSize.stands());
-    let (mut bytes, mut size) = (Vec::new(), 0);
+    let (mut held, mut size) = (Held::default(), 0);
     while let Some(frame) = body.frame().await {
         let frame = frame.map_err(|error| {
             Refusal::bad_request(format!("the module did not arrive whole: {error}"))
@@ -77,18 +82,49 @@ async fn read(mut body: Body, limit: usize, tenant: &TenantSlot) -> Result<Vec<u
             )));
         }
         if own.is_none_or(|own| size as u64 <= own) {
-            bytes.extend_from_slice(&data);
+            held.add(&data, tenant)?;
         } else {
-            bytes = Vec::new();
+            held = Held::default();
         }
     }
     match own.filter(|own| size as u64 > *own) {
-        None => Ok(bytes),
+        None => Ok(Bytes::from_owner(held)),
         Some(own) => Err(DaemonError::OverLimit(format!(
             "tenant `{}` may have {own} bytes of modules, and this one alone has {size}",
             tenant.name
         ))
         .into()),
+    }
+}
+
+/// Bytes of a module, with their charges.
+#[derive(Default)]
+struct Held {
+    bytes: Vec<u8>,
+    charges: Vec<Charge>,
+}
+
+impl Held {
+    fn add(&mut self, data: &[u8], tenant: &TenantSlot) -> Result<()> {
+        let (needed, room) = (self.bytes.len() + data.len(), self.bytes.capacity());
+        if needed > room {
+            let more = needed.max(2 * room).max(SMALL) - room;
+            let charge = tenant.node.hold(more as u64).map_err(|over| {
+                DaemonError::OverLimit(format!(
+                    "no memory for the module until it is stored: {over}"
+                ))
+            })?;
+            self.charges.push(charge);
+            self.bytes.reserve_exact(room + more - self.bytes.len());
+        }
+        self.bytes.extend_from_slice(data);
+        Ok(())
+    }
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        &self.bytes
     }
 }
 

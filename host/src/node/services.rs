@@ -21,7 +21,7 @@ use crate::{
     sandbox::{HostServices, LogSource, Tick, WasiConfig},
     scheduler::{Stalled, Tenant, Turn, Wait},
     store::{Contents, Full, MemFiles, ObjectRef, Place, Resource, RestoreError, Value, Waiting},
-    tenant::{self, Account, Charge, OverLimit},
+    tenant::{self, Account, Charge, OverLimit, Waiter},
     types::{BlockedOn, CallSpec, ErrorKind, SLOT, TaskError},
 };
 
@@ -183,6 +183,7 @@ pub(crate) struct Room<'a> {
     account: &'a Arc<Account>,
     resource: tenant::Resource,
     n: u64,
+    who: Waiter,
     stalled: Pin<Box<Stalled>>,
 }
 
@@ -197,6 +198,7 @@ impl<'a> Room<'a> {
             account,
             resource,
             n,
+            who: Waiter::new(),
             stalled: Box::pin(tenant.stalled()),
         }
     }
@@ -206,7 +208,10 @@ impl Future for Room<'_> {
     type Output = Result<Charge, TaskError>;
 
     fn poll(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Self::Output> {
-        self.account.on_room(self.resource, cx.waker());
+        if let Ok(charge) = self.account.charge(self.resource, self.n) {
+            return Poll::Ready(Ok(charge));
+        }
+        self.account.on_room(self.resource, &self.who, cx.waker());
         match self.account.charge(self.resource, self.n) {
             Ok(charge) => return Poll::Ready(Ok(charge)),
             Err(over) if over.is_hopeless() => return Poll::Ready(Err(over_limit(&over))),
@@ -226,6 +231,12 @@ impl Future for Room<'_> {
                     TaskError::new(ErrorKind::WouldDeadlock, message)
                 }),
         )
+    }
+}
+
+impl Drop for Room<'_> {
+    fn drop(&mut self) {
+        self.account.forget_room(self.resource, &self.who);
     }
 }
 

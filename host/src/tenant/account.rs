@@ -1,6 +1,7 @@
 //! Accounts, limits and charges.
 
 use std::{
+    collections::BTreeMap,
     sync::{
         Arc, OnceLock, Weak,
         atomic::{AtomicBool, AtomicU64, Ordering},
@@ -173,7 +174,7 @@ struct Core {
     /// How much a shard gets at once beyond what it was asked for; nothing where a limit is near.
     batches: [AtomicU64; KINDS],
     meters: [Meter; KINDS],
-    room: Mutex<Vec<(Resource, Waker)>>,
+    room: Mutex<BTreeMap<(usize, u64), Waker>>,
     parent: Option<Arc<Self>>,
     children: Mutex<Vec<Weak<Self>>>,
     shards: OnceLock<Vec<Weak<CachePadded<Shard>>>>,
@@ -289,10 +290,25 @@ impl Account {
         }
     }
 
-    /// Wakes `waker` once when some of `resource` was given back here or in an account above. Try to charge again
-    /// after this call and before waiting: what was given back before it wakes nobody.
-    pub fn on_room(&self, resource: Resource, waker: &Waker) {
-        self.core.on_room(resource, waker);
+    /// Wakes `waker` once when some of `resource` was given back here or in an account above, in the place of the one that
+    /// `who` named before. Try to charge again after this call and before waiting: what was given back before it wakes nobody.
+    pub fn on_room(&self, resource: Resource, who: &Waiter, waker: &Waker) {
+        self.core.on_room(resource, who, waker);
+    }
+
+    /// Who waited for room does no longer.
+    pub fn forget_room(&self, resource: Resource, who: &Waiter) {
+        let chain = std::iter::successors(Some(&*self.core), |core| core.parent.as_deref());
+        let of = resource as usize;
+        for core in chain {
+            let mut room = core.room.lock();
+            let gone = room.remove(&(of, who.0));
+            if room.range((of, 0)..(of + 1, 0)).next().is_none() {
+                core.meters[of].awaited.store(false, Ordering::SeqCst);
+            }
+            drop(room);
+            drop(gone);
+        }
     }
 
     /// What is held now, for tests and reports: each resource of which anything is held.
@@ -545,28 +561,40 @@ impl Core {
         self.meters[resource as usize]
             .awaited
             .store(false, Ordering::SeqCst);
-        let woken: Vec<_> = room.extract_if(.., |(of, _)| *of == resource).collect();
+        let of = resource as usize;
+        let mut woken = room.split_off(&(of, 0));
+        room.append(&mut woken.split_off(&(of + 1, 0)));
         drop(room);
-        for (_, waker) in woken {
+        for waker in woken.into_values() {
             waker.wake();
         }
     }
 
-    fn on_room(&self, resource: Resource, waker: &Waker) {
+    fn on_room(&self, resource: Resource, who: &Waiter, waker: &Waker) {
         let mut room = self.room.lock();
-        if !room
-            .iter()
-            .any(|(of, known)| *of == resource && known.will_wake(waker))
-        {
-            room.push((resource, waker.clone()));
-        }
+        let before = room.insert((resource as usize, who.0), waker.clone());
         self.meters[resource as usize]
             .awaited
             .store(true, Ordering::SeqCst);
         drop(room);
+        drop(before);
         if let Some(parent) = &self.parent {
-            parent.on_room(resource, waker);
+            parent.on_room(resource, who, waker);
         }
+    }
+}
+
+/// Somebody who waits for room, however often it is asked.
+#[derive(Debug)]
+pub struct Waiter(u64);
+
+impl Waiter {
+    /// One that nobody else is.
+    #[must_use]
+    #[expect(clippy::new_without_default, reason = "no two are alike")]
+    pub fn new() -> Self {
+        static NEXT: AtomicU64 = AtomicU64::new(0);
+        Self(NEXT.fetch_add(1, Ordering::Relaxed))
     }
 }
 
@@ -765,7 +793,11 @@ mod tests {
         let _held = job.charge(Resource::ObjectBytes, 80).expect("fits");
         for account in [&job, &other] {
             let flag = Arc::new(Flag(AtomicBool::new(false)));
-            account.on_room(Resource::ObjectBytes, &Waker::from(flag.clone()));
+            account.on_room(
+                Resource::ObjectBytes,
+                &Waiter::new(),
+                &Waker::from(flag.clone()),
+            );
             assert!(account.charge(Resource::ObjectBytes, 60).is_err());
             assert!(account.charge_reserve(Resource::ObjectBytes, 60).is_err());
             assert!(!flag.0.load(Ordering::SeqCst));
@@ -785,7 +817,11 @@ mod tests {
         let other = Account::new("other", Limits::default(), Some(tenant));
         let held = other.charge(Resource::ObjectBytes, 100).expect("fits");
         let flag = Arc::new(Flag(AtomicBool::new(false)));
-        job.on_room(Resource::ObjectBytes, &Waker::from(flag.clone()));
+        job.on_room(
+            Resource::ObjectBytes,
+            &Waiter::new(),
+            &Waker::from(flag.clone()),
+        );
         assert!(!flag.0.load(Ordering::SeqCst));
         drop(held);
         assert!(
@@ -795,6 +831,31 @@ mod tests {
     }
 
     /// Threads keep room to spare; none of it is out of reach of who needs it.
+    #[test]
+    fn who_waits_no_longer_is_forgotten() {
+        let tenant = Account::new("tenant", Limits::default(), None);
+        let job = Account::new("job", Limits::default(), Some(tenant.clone()));
+        let waiting = || tenant.core.room.lock().len() + job.core.room.lock().len();
+        let flag = Arc::new(Flag(AtomicBool::new(false)));
+        let (one, other) = (Waiter::new(), Waiter::new());
+        for who in [&one, &one, &other] {
+            job.on_room(Resource::Handles, who, &Waker::from(flag.clone()));
+        }
+        assert_eq!(waiting(), 4, "each once, in both");
+        job.forget_room(Resource::Handles, &one);
+        assert!(waiting() == 2 && job.core.is_awaited(Resource::Handles));
+        job.forget_room(Resource::Handles, &other);
+        assert!(waiting() == 0 && !job.core.is_awaited(Resource::Handles));
+        job.on_room(Resource::Handles, &other, &Waker::from(flag.clone()));
+        job.on_room(Resource::Actors, &one, &Waker::from(flag.clone()));
+        drop(job.charge(Resource::Handles, 1 << 20));
+        assert_eq!(
+            (waiting(), flag.0.load(Ordering::SeqCst)),
+            (2, true),
+            "of that only"
+        );
+    }
+
     #[test]
     fn what_threads_have_to_spare_is_given_up_when_it_is_needed() {
         const ALL: u64 = 1 << 20;
@@ -819,7 +880,11 @@ mod tests {
         let all = jobs[0].charge(Resource::QueuedCalls, ALL).expect("fits");
         assert!(jobs[1].charge(Resource::QueuedCalls, 1).is_err());
         let flag = Arc::new(Flag(AtomicBool::new(false)));
-        jobs[1].on_room(Resource::QueuedCalls, &Waker::from(flag.clone()));
+        jobs[1].on_room(
+            Resource::QueuedCalls,
+            &Waiter::new(),
+            &Waker::from(flag.clone()),
+        );
         let mut all = all;
         drop(all.split(1));
         assert!(

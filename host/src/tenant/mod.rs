@@ -7,4 +7,4 @@
 
 mod account;
 
-pub use account::{Account, Charge, Limits, OverLimit, Resource};
+pub use account::{Account, Charge, Limits, OverLimit, Resource, Waiter};

@@ -78,7 +78,7 @@ impl Told {
 
     /// What there is from `from` on.
     pub(super) fn read(&self, from: u64, ended: bool) -> Part<Heard> {
-        logs::part(&self.entries, self.first, from, ended)
+        logs::part((&self.entries, self.first), size, from, ended)
     }
 }
 
@@ -152,6 +152,7 @@ impl Lingering {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::daemon::logs::OutputRoom;
 
     fn restarted(attempt: u32) -> EventKind {
         EventKind::Restarted { attempt }
@@ -201,7 +202,7 @@ mod tests {
         let lingering = Lingering::default();
         let name = |text: &str| -> TenantName { text.parse().expect("a name") };
         let full = || {
-            let logs = Arc::new(LogBuffer::new(3 << 20));
+            let logs = Arc::new(LogBuffer::new(3 << 20, OutputRoom::new(u64::MAX)));
             logs.record_events(0);
             for _ in 0..(3 << 20) / EVENT {
                 crate::types::Listener::event(
@@ -221,7 +222,11 @@ mod tests {
         }
         let there: Vec<_> = ids.iter().map(|id| lingering.get(*id).is_some()).collect();
         assert_eq!(there, [true, false, true, true]);
-        lingering.add(JobId::random(), &name("a"), &Arc::new(LogBuffer::new(9)));
+        lingering.add(
+            JobId::random(),
+            &name("a"),
+            &Arc::new(LogBuffer::new(9, OutputRoom::new(u64::MAX))),
+        );
         assert_eq!(lingering.0.lock().len(), 3, "whose events nobody asked for");
     }
 }

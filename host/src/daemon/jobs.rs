@@ -63,8 +63,9 @@ struct Running {
 }
 
 impl LiveJob {
-    fn new(record: &JobRecord, log_bytes: u64) -> Arc<Self> {
-        let logs = Arc::new(LogBuffer::new(log_bytes));
+    fn new(record: &JobRecord, tenant: &TenantSlot) -> Arc<Self> {
+        let limit = tenant.record().limits.log_bytes.unwrap_or(LOG_BYTES);
+        let logs = Arc::new(LogBuffer::new(limit, tenant.output.clone()));
         if record.spec.events {
             logs.record_events(record.attempt);
         }
@@ -221,8 +222,7 @@ impl Daemon {
             // A tenant with unfinished jobs is not removed.
             return;
         };
-        let log_bytes = tenant.record().limits.log_bytes.unwrap_or(LOG_BYTES);
-        let live = LiveJob::new(&record, log_bytes);
+        let live = LiveJob::new(&record, &tenant);
         match self.0.live.lock().entry(record.id) {
             Entry::Occupied(_) => return,
             Entry::Vacant(place) => place.insert(live.clone()),

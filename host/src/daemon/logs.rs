@@ -6,7 +6,13 @@
 //! It is the job's listener: lines and events come from the threads that run the job, in their order. Events are kept, with
 //! the lines among them, from when somebody first asks for them ([`LogBuffer::record_events`]).
 
-use std::{collections::VecDeque, sync::Arc};
+use std::{
+    collections::VecDeque,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+};
 
 use parking_lot::Mutex;
 use tokio::sync::watch;
@@ -21,8 +27,39 @@ use crate::{
 
 /// What a line takes beside its text.
 const OVERHEAD: u64 = 128;
-/// A reader gets so many lines at once.
+/// A reader gets so many lines at once, and no more when they have so many bytes together.
 const BATCH: usize = 256;
+const BATCH_BYTES: u64 = 64 << 10;
+/// A job keeps so many bytes of its output, whatever others of its tenant keep.
+const LEAST: u64 = 4 << 10;
+
+/// What is kept of the output of a tenant's jobs that run, and of those whose output somebody still reads.
+#[derive(Debug)]
+pub struct OutputRoom {
+    used: AtomicU64,
+    limit: u64,
+}
+
+impl OutputRoom {
+    /// One for so many bytes.
+    #[must_use]
+    pub fn new(limit: u64) -> Arc<Self> {
+        Arc::new(Self {
+            used: AtomicU64::new(0),
+            limit,
+        })
+    }
+
+    /// Bytes that are kept.
+    #[must_use]
+    pub fn used(&self) -> u64 {
+        self.used.load(Ordering::Relaxed)
+    }
+
+    fn is_full(&self) -> bool {
+        self.used() >= self.limit
+    }
+}
 
 /// The kept end of a job's output.
 #[derive(Debug)]
@@ -33,12 +70,15 @@ pub struct LogBuffer {
     /// The same of lines and events.
     heard: watch::Sender<(u64, bool)>,
     limit: u64,
+    room: Arc<OutputRoom>,
 }
 
 #[derive(Debug, Default)]
 struct State {
     entries: VecDeque<Arc<LogEntry>>,
     bytes: u64,
+    /// So many bytes are counted in the tenant's room.
+    counted: u64,
     next: u64,
     dropped: DroppedLogs,
     told: Option<Told>,
@@ -61,11 +101,22 @@ pub struct Part<E> {
 }
 
 /// What of `entries` follows the number `from`, some of it; the first of them has the number `first`.
-pub(super) fn part<E: Clone>(entries: &VecDeque<E>, first: u64, from: u64, ended: bool) -> Part<E> {
+pub(super) fn part<E: Clone>(
+    (entries, first): (&VecDeque<E>, u64),
+    size: impl Fn(&E) -> u64,
+    from: u64,
+    ended: bool,
+) -> Part<E> {
     let end = first + entries.len() as u64;
     let start = from.clamp(first, end);
     let skip = usize::try_from(start - first).unwrap_or(usize::MAX);
-    let entries: Vec<_> = entries.iter().skip(skip).take(BATCH).cloned().collect();
+    let mut bytes = 0;
+    let few = entries.iter().skip(skip).take(BATCH).take_while(|entry| {
+        let fits = bytes < BATCH_BYTES;
+        bytes += size(entry);
+        fits
+    });
+    let entries: Vec<_> = few.cloned().collect();
     let next = start + entries.len() as u64;
     Part {
         missed: start.saturating_sub(from),
@@ -76,21 +127,40 @@ pub(super) fn part<E: Clone>(entries: &VecDeque<E>, first: u64, from: u64, ended
 }
 
 impl LogBuffer {
-    /// An empty one that keeps `limit` bytes.
+    /// An empty one that keeps `limit` bytes of lines, and as many of events; less when its tenant's `room` is full.
     #[must_use]
-    pub fn new(limit: u64) -> Self {
+    pub fn new(limit: u64, room: Arc<OutputRoom>) -> Self {
         Self {
             state: Mutex::default(),
             seen: watch::Sender::new((0, false)),
             heard: watch::Sender::new((0, false)),
             limit,
+            room,
         }
+    }
+
+    /// How much may be kept of what has `bytes` now: in a full room only what is there already.
+    fn limit(&self, bytes: u64) -> u64 {
+        let most = if self.room.is_full() && Guard::LogTail.stands() {
+            bytes.max(LEAST)
+        } else {
+            u64::MAX
+        };
+        most.min(self.limit)
+    }
+
+    /// Counts what there is.
+    fn count(&self, state: &mut State) {
+        let now = state.bytes + state.told.as_ref().map_or(0, Told::bytes);
+        let before = std::mem::replace(&mut state.counted, now);
+        let used = &self.room.used;
+        used.fetch_add(now.wrapping_sub(before), Ordering::Relaxed);
     }
 
     /// One that holds what the ledger kept of an ended job.
     #[must_use]
     pub fn of_ended(tail: &[u8], dropped: DroppedLogs) -> Self {
-        let buffer = Self::new(u64::MAX);
+        let buffer = Self::new(u64::MAX, OutputRoom::new(u64::MAX));
         let mut state = State {
             dropped,
             begun: true,
@@ -118,10 +188,11 @@ impl LogBuffer {
         }
         entry.seq = state.next;
         let entry = Arc::new(entry);
+        let limit = self.limit(state.bytes);
         state.next += 1;
         state.bytes += size(&entry);
         state.entries.push_back(entry.clone());
-        while state.bytes > self.limit
+        while state.bytes > limit
             && Guard::LogTail.stands()
             && let Some(oldest) = state.entries.pop_front()
         {
@@ -135,9 +206,11 @@ impl LogBuffer {
 
     fn tell(&self, state: &mut State, heard: Heard) {
         if let Some(told) = &mut state.told {
-            told.push(heard, self.limit);
+            let limit = self.limit(told.bytes());
+            told.push(heard, limit);
             self.heard.send_replace((told.next(), false));
         }
+        self.count(state);
     }
 
     /// There will be no more.
@@ -169,13 +242,15 @@ impl LogBuffer {
         }
         if state.begun {
             told.note(EventKind::Unrecorded, self.limit);
+            let limit = self.limit(0);
             for entry in &state.entries {
-                told.push(Heard::Line(entry.clone()), self.limit);
+                told.push(Heard::Line(entry.clone()), limit);
             }
         }
         let next = told.next();
         self.heard.send_replace((next, state.ended));
         state.told = Some(told);
+        self.count(&mut state);
     }
 
     /// Whether events are kept.
@@ -215,7 +290,8 @@ impl LogBuffer {
         let ended = self.seen.borrow().1;
         let state = self.state.lock();
         let first = state.entries.front().map_or(state.next, |entry| entry.seq);
-        part(&state.entries, first, from, ended)
+        let size = |entry: &Arc<LogEntry>| size(entry);
+        part((&state.entries, first), size, from, ended)
     }
 
     /// Waits until there is something from `from` on, or the end.
@@ -248,6 +324,13 @@ impl LogBuffer {
             dropped_bytes: state.dropped.bytes,
             dropped_lines: state.dropped.lines,
         }
+    }
+}
+
+impl Drop for LogBuffer {
+    fn drop(&mut self) {
+        let counted = self.state.get_mut().counted;
+        self.room.used.fetch_sub(counted, Ordering::Relaxed);
     }
 }
 
@@ -287,6 +370,52 @@ mod tests {
         }
     }
 
+    fn buffer(limit: u64) -> LogBuffer {
+        LogBuffer::new(limit, OutputRoom::new(u64::MAX))
+    }
+
+    #[test]
+    fn a_tenants_jobs_share_room() {
+        let room = OutputRoom::new(2 * LEAST);
+        let (one, other) = (
+            LogBuffer::new(1 << 20, room.clone()),
+            LogBuffer::new(1 << 20, room.clone()),
+        );
+        one.record_events(0);
+        (0..100).for_each(|n| one.push(&line(n)));
+        // Lines, and the same lines among events.
+        let of_one = one.kept().0;
+        assert!((LEAST..LEAST + 200).contains(&of_one), "{of_one}");
+        (0..100).for_each(|n| other.push(&line(n)));
+        let of_other = other.kept().0;
+        assert!((LEAST - 200..=LEAST).contains(&of_other), "{of_other}");
+        assert_eq!(
+            other.kept().1.lines + other.read(0).entries.len() as u64,
+            100
+        );
+        assert_eq!(room.used(), 2 * of_one + of_other);
+        drop(one);
+        assert_eq!(room.used(), of_other);
+        (100..200).for_each(|n| other.push(&line(n)));
+        assert!(other.kept().0 > of_other, "there is room again");
+        drop(other);
+        assert_eq!(room.used(), 0);
+    }
+
+    #[test]
+    fn long_lines_come_a_few_at_a_time() {
+        let buffer = buffer(1 << 20);
+        let long = || LogLine {
+            text: Bytes::from(vec![b'x'; 30 << 10]),
+            ..line(0)
+        };
+        (0..10).for_each(|_| buffer.push(&long()));
+        assert_eq!(
+            (buffer.read(0).entries.len(), buffer.read(9).entries.len()),
+            (3, 1)
+        );
+    }
+
     fn texts(part: &Part<Arc<LogEntry>>) -> Vec<&str> {
         part.entries
             .iter()
@@ -296,7 +425,7 @@ mod tests {
 
     #[test]
     fn the_end_is_kept_and_the_rest_is_counted() {
-        let buffer = LogBuffer::new(3 * (OVERHEAD + 7));
+        let buffer = buffer(3 * (OVERHEAD + 7));
         (0..10).for_each(|n| buffer.push(&line(n)));
         let part = buffer.read(0);
         assert_eq!(texts(&part), ["line 7\n", "line 8\n", "line 9\n"]);
@@ -334,7 +463,7 @@ mod tests {
             };
             part.entries.iter().map(text).collect::<Vec<_>>()
         };
-        let buffer = LogBuffer::new(1 << 20);
+        let buffer = buffer(1 << 20);
         buffer.record_events(2);
         assert!(buffer.begin(), "they are wanted");
         buffer.line(line(0));
@@ -347,7 +476,7 @@ mod tests {
         assert_eq!(heard(&buffer), [again, "line 0\n", seven, "line 1\n"]);
         assert_eq!(texts(&buffer.read(0)), ["line 0\n", "line 1\n"]);
 
-        let late = LogBuffer::new(1 << 20);
+        let late = self::buffer(1 << 20);
         assert!(!late.begin(), "nobody asked");
         late.line(line(0));
         late.event(event(7));
@@ -363,7 +492,7 @@ mod tests {
 
     #[tokio::test]
     async fn readers_wait_for_more_and_for_the_end() {
-        let buffer = LogBuffer::new(1 << 20);
+        let buffer = buffer(1 << 20);
         let (read, ()) = tokio::join!(
             async {
                 buffer.wait(0).await;
@@ -384,7 +513,7 @@ mod tests {
 
     #[test]
     fn a_long_output_comes_in_parts() {
-        let buffer = LogBuffer::new(1 << 20);
+        let buffer = buffer(1 << 20);
         (0..600).for_each(|n| buffer.push(&line(n)));
         let first = buffer.read(0);
         assert_eq!((first.entries.len(), first.next), (BATCH, BATCH as u64));

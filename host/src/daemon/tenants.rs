@@ -17,7 +17,7 @@ use governor::{
 use parking_lot::RwLock;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
-use super::DaemonError;
+use super::{DaemonError, logs::OutputRoom};
 use crate::{
     config::{Seconds, Size, TenantConfig},
     ledger::{TenantLimits, TenantName, TenantRecord},
@@ -40,6 +40,15 @@ const BODIES_KIB: usize = 32 << 10;
 
 /// KiB of results of a tenant's jobs that are read and recorded at once; one that is larger comes alone.
 const RESULTS_KIB: u32 = 64 << 10;
+
+/// Bytes of output that are kept of a tenant's jobs together, in memory; but for the last few of each.
+const OUTPUT: u64 = 256 << 20;
+/// Requests of a tenant that are here at once, those among them whose answers go on.
+const REQUESTS: usize = 2_048;
+/// Answers of any length, lists and results, that a tenant is given at once, each from when it is made until it is sent.
+const ANSWERS: usize = 8;
+/// Records of a tenant's jobs that are read at once, each with its result.
+const READS: usize = 16;
 
 /// What a tenant's jobs are given beside what they bring.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -67,6 +76,11 @@ pub struct TenantSlot {
     bodies: Arc<Semaphore>,
     /// KiB of jobs' results that may be here at once.
     results: Arc<Semaphore>,
+    /// What its jobs print.
+    pub(super) output: Arc<OutputRoom>,
+    places: Arc<Semaphore>,
+    answers: Arc<Semaphore>,
+    reads: Arc<Semaphore>,
     /// Modules that are sent, or wait to be.
     sending: AtomicUsize,
     looks: Arc<Semaphore>,
@@ -97,6 +111,10 @@ impl TenantSlot {
             uploads: Arc::new(Semaphore::new(UPLOADS)),
             bodies: Arc::new(Semaphore::new(BODIES_KIB)),
             results: Arc::new(Semaphore::new(RESULTS_KIB as usize)),
+            output: OutputRoom::new(OUTPUT),
+            places: Arc::new(Semaphore::new(REQUESTS)),
+            answers: Arc::new(Semaphore::new(ANSWERS)),
+            reads: Arc::new(Semaphore::new(READS)),
             sending: AtomicUsize::new(0),
             looks: Arc::new(Semaphore::new(1)),
             requests: RwLock::new(requests(&record.limits)),
@@ -139,6 +157,37 @@ impl TenantSlot {
     #[must_use]
     pub fn is_from_config(&self) -> bool {
         self.state.read().from_config
+    }
+
+    /// The right to ask something, for as long as it is answered.
+    ///
+    /// # Errors
+    /// [`DaemonError::OverLimit`] when too much of the tenant's is answered.
+    pub fn place(&self) -> Result<OwnedSemaphorePermit, DaemonError> {
+        self.places.clone().try_acquire_owned().map_err(|_| {
+            DaemonError::OverLimit(format!(
+                "tenant `{}` has {REQUESTS} requests that are not answered to their end, which is the limit: end some",
+                self.name
+            ))
+        })
+    }
+
+    /// The right to a long answer, until it is sent; waits while the tenant is given others.
+    ///
+    /// # Panics
+    /// Never: nobody closes the semaphore.
+    pub async fn answer(&self) -> OwnedSemaphorePermit {
+        let right = self.answers.clone().acquire_owned().await;
+        right.expect("nobody closes it")
+    }
+
+    /// The right to read a job's record; waits while others of the tenant do.
+    ///
+    /// # Panics
+    /// Never: nobody closes the semaphore.
+    pub async fn read(&self) -> OwnedSemaphorePermit {
+        let right = self.reads.clone().acquire_owned().await;
+        right.expect("nobody closes it")
     }
 
     /// Waits until nobody else looks through what it runs: one at a time does.

@@ -50,6 +50,12 @@ impl JsonText {
     }
 }
 
+impl From<JsonText> for String {
+    fn from(text: JsonText) -> Self {
+        text.0.into()
+    }
+}
+
 /// Bytes of a job's result that are kept where the tenant has no limit of its own.
 pub const RESULT_BYTES: u64 = 16 << 20;
 

@@ -6,9 +6,13 @@
 use std::sync::Arc;
 
 use axum::{
+    body::Body,
     extract::FromRequestParts,
     http::{HeaderMap, Method, header, request::Parts},
+    response::{IntoResponse, Response},
 };
+use bytes::Bytes;
+use serde::Serialize;
 use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
@@ -21,13 +25,17 @@ use crate::{
     ledger::{Role, TenantName, TokenRecord},
 };
 
+/// The right of a tenant's request to be answered. What goes on after the handler holds it too.
+pub(super) type Place = Arc<OwnedSemaphorePermit>;
+
 /// Whoever sent a valid token, within its tenant's rate of requests.
 #[derive(Debug, Clone)]
 pub(super) struct Caller {
     token: TokenRecord,
     /// The tenant that the request is about: the token's, or the one that the host's admin names.
     about: Option<TenantName>,
-    /// Its part of the bytes of requests that the tenant may have here at once.
+    /// One of the requests that its tenant may have here at once, and its part of their bytes.
+    place: Option<Place>,
     _body: Option<Arc<OwnedSemaphorePermit>>,
 }
 
@@ -56,6 +64,7 @@ impl FromRequestParts<App> for Caller {
         let mut caller = Self {
             token,
             about,
+            place: None,
             _body: None,
         };
         if let Some(own) = &caller.token.tenant {
@@ -63,6 +72,7 @@ impl FromRequestParts<App> for Caller {
             slot.request().map_err(|again| {
                 Refusal::too_many(format!("tenant `{own}` sends too many requests"), again)
             })?;
+            caller.place = Some(Arc::new(slot.place()?));
             // Nothing of the body was read yet.
             let body = body_kib(parts);
             if body > 0 {
@@ -70,6 +80,41 @@ impl FromRequestParts<App> for Caller {
             }
         }
         Ok(caller)
+    }
+}
+
+/// The right to an answer of any length.
+pub(super) struct Answer {
+    _right: Option<OwnedSemaphorePermit>,
+}
+
+impl Answer {
+    /// The answer, which holds the right until it is sent.
+    pub(super) fn json(self, text: String) -> Response {
+        let json = [(header::CONTENT_TYPE, "application/json")];
+        let held = Bytes::from_owner(Held {
+            text,
+            _answer: self,
+        });
+        (json, Body::from(held)).into_response()
+    }
+
+    /// As [`json`](Self::json), of plain data.
+    pub(super) fn list(self, list: &impl Serialize) -> Result<Response> {
+        let text = serde_json::to_string(list);
+        let text = text.map_err(|error| Refusal::internal(error.to_string()))?;
+        Ok(self.json(text))
+    }
+}
+
+struct Held {
+    text: String,
+    _answer: Answer,
+}
+
+impl AsRef<[u8]> for Held {
+    fn as_ref(&self) -> &[u8] {
+        self.text.as_bytes()
     }
 }
 
@@ -96,6 +141,28 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
 }
 
 impl Caller {
+    /// What whoever is answered for a while holds on to.
+    pub(super) fn place(&self) -> Option<Place> {
+        self.place.clone()
+    }
+
+    /// The right to an answer of any length, for whoever is a tenant's.
+    pub(super) async fn answer(&self, app: &App) -> Result<Answer> {
+        let _right = match &self.token.tenant {
+            Some(own) => Some(app.daemon.tenant(own)?.answer().await),
+            None => None,
+        };
+        Ok(Answer { _right })
+    }
+
+    /// The right to read a job's record, for whoever is a tenant's.
+    pub(super) async fn read(&self, app: &App) -> Result<Option<OwnedSemaphorePermit>> {
+        Ok(match &self.token.tenant {
+            Some(own) => Some(app.daemon.tenant(own)?.read().await),
+            None => None,
+        })
+    }
+
     /// What the token may do.
     pub(super) fn role(&self) -> api::Role {
         role(self.token.role)

@@ -47,6 +47,7 @@ pub(super) async fn follow(
     Params(query): Params<EventQuery>,
 ) -> Result<Sse<impl Stream<Item = std::result::Result<Event, Infallible>>>> {
     let job = jobs::find(&app, &caller, &id).await?;
+    let mut answer = None;
     let (reader, earlier) = match app.daemon.live(job.id) {
         Some(live) => {
             live.record_events();
@@ -56,7 +57,10 @@ pub(super) async fn follow(
         None => {
             let ended = match app.daemon.heard(job.id) {
                 Some(kept) => kept,
-                None => Arc::new(jobs::of_ended(&app, &caller, &id).await?),
+                None => {
+                    answer = Some(caller.answer(&app).await?);
+                    Arc::new(jobs::of_ended(&app, &caller, &id).await?)
+                }
             };
             let earlier = job.attempt.saturating_sub(1);
             ended.record_events(earlier);
@@ -76,6 +80,8 @@ pub(super) async fn follow(
         next: last.map_or(0, |last| last.saturating_add(1)),
         wait: query.follow,
         done: false,
+        _place: caller.place(),
+        _answer: answer,
     };
     Ok(follow.events())
 }

@@ -6,7 +6,11 @@ use axum::response::sse::{Event, KeepAlive, Sse};
 use bytes::Bytes;
 use futures_util::stream::{self, Stream, StreamExt};
 
-use super::{App, jobs};
+use super::{
+    App,
+    auth::{Answer, Place},
+    jobs,
+};
 use crate::{
     api::{DroppedLogs, JobView, LogEntry},
     daemon::{Heard, LiveJob, LogBuffer, Part},
@@ -112,6 +116,9 @@ pub(super) struct Follow<F> {
     /// Goes on with what comes, to the job's end.
     pub(super) wait: bool,
     pub(super) done: bool,
+    pub(super) _place: Option<Place>,
+    /// What an ended job printed is read for it alone.
+    pub(super) _answer: Option<Answer>,
 }
 
 impl<F: Followed> Follow<F> {

@@ -134,7 +134,7 @@ pub(super) async fn list(
     State(app): State<App>,
     caller: Caller,
     Params(query): Params<ListQuery>,
-) -> Result<Json<JobList>> {
+) -> Result<Response> {
     if let Some(name) = caller.about() {
         app.daemon.tenant(name)?;
     }
@@ -148,13 +148,14 @@ pub(super) async fn list(
             "`limit` is from 1 to {MAX_LIST}"
         )));
     }
+    let answer = caller.answer(&app).await?;
     let (ledger, about) = (app.daemon.ledger().clone(), caller.about().cloned());
     let page = app.blocking(move || ledger.jobs(about.as_ref(), &phases, before, limit));
     let page = page.await??;
-    Ok(Json(JobList {
+    answer.list(&JobList {
         jobs: page.jobs.iter().map(|job| view(&app.daemon, job)).collect(),
         next: page.next.map(|next| next.to_string()),
-    }))
+    })
 }
 
 fn phases_of(text: &str) -> Result<Vec<JobPhase>> {
@@ -186,6 +187,7 @@ pub(super) async fn show(
 
 /// The caller's job; what is no id is no job either.
 pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<JobRecord> {
+    let _turn = caller.read(app).await?;
     find_of(app, caller.about().cloned(), id).await
 }
 
@@ -228,14 +230,12 @@ pub(super) async fn result(
         // Too late is told below.
         let _ = tokio::time::timeout(Duration::from_secs(query.wait), live.ended()).await;
     }
+    let answer = caller.answer(&app).await?;
     // After that look, since it may have ended just before.
     let job = find(&app, &caller, &id).await?;
-    let result = job.end.as_ref().and_then(|end| end.result.as_ref());
+    let result = job.end.and_then(|end| end.result);
     match result {
-        Some(text) => {
-            let json = [(header::CONTENT_TYPE, "application/json")];
-            Ok((json, text.as_str().to_owned()).into_response())
-        }
+        Some(text) => Ok(answer.json(text.into())),
         None if job.expired => Err(Refusal::not_found(format!(
             "the result of job {} is old and was removed",
             job.id
@@ -270,9 +270,13 @@ pub(super) async fn logs(
     headers: HeaderMap,
     Params(query): Params<LogQuery>,
 ) -> Result<Response> {
-    let reader = match live(&app, &caller, &id).await? {
-        Some(live) => Reader::Live(live),
-        None => Reader::Ended(Arc::new(of_ended(&app, &caller, &id).await?)),
+    let (reader, answer) = match live(&app, &caller, &id).await? {
+        Some(live) => (Reader::Live(live), None),
+        None => {
+            let answer = caller.answer(&app).await?;
+            let ended = of_ended(&app, &caller, &id).await?;
+            (Reader::Ended(Arc::new(ended)), Some(answer))
+        }
     };
     let accepts = headers
         .get(header::ACCEPT)
@@ -291,6 +295,8 @@ pub(super) async fn logs(
         next: from,
         wait: query.follow,
         done: false,
+        _place: caller.place(),
+        _answer: answer,
     };
     if events {
         return Ok(follow.events().into_response());

@@ -20,7 +20,7 @@ mod problem;
 mod state;
 mod tenants;
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     Json, Router,
@@ -31,6 +31,7 @@ use axum::{
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
+use tower_http::timeout::RequestBodyTimeoutLayer;
 use utoipa::{
     Modify, OpenApi,
     openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme},
@@ -43,6 +44,9 @@ use crate::{api::WallView, daemon::Daemon};
 
 /// A request of JSON may have so many bytes.
 const MAX_JSON: usize = 8 << 20;
+
+/// A request whose body pauses for so long is refused.
+const BODY_PAUSE: Duration = Duration::from_secs(30);
 
 /// What the handlers share.
 #[derive(Debug, Clone)]
@@ -107,6 +111,7 @@ fn router(app: App) -> Router {
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_JSON))
+        .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
         .with_state(app)
 }
 

@@ -1,6 +1,6 @@
 //! Modules: pushed, listed, removed.
 
-use axum::{Json, body::Body, extract::State, http::StatusCode};
+use axum::{Json, body::Body, extract::State, http::StatusCode, response::Response};
 use bytes::Bytes;
 use http_body_util::BodyExt as _;
 use serde::Deserialize;
@@ -132,13 +132,14 @@ impl AsRef<[u8]> for Held {
 #[utoipa::path(get, path = "/v1/modules", tag = "modules",
     responses((status = 200, body = ModuleList), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 404, body = Problem), (status = 429, body = Problem)))]
-pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<ModuleList>> {
+pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Response> {
+    let answer = caller.answer(&app).await?;
     let tenant = caller.tenant(&app)?;
     let ledger = app.daemon.ledger().clone();
     let modules = app.blocking(move || ledger.modules(&tenant.name)).await??;
-    Ok(Json(ModuleList {
+    answer.list(&ModuleList {
         modules: modules.iter().map(view).collect(),
-    }))
+    })
 }
 
 /// One of the tenant's modules.

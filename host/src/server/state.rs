@@ -2,7 +2,7 @@
 //!
 //! Who looks pays: the time goes to its tenant's account, and of a tenant's requests one at a time looks.
 
-use axum::{Json, extract::State};
+use axum::{extract::State, response::Response};
 use serde::Deserialize;
 
 use super::{
@@ -57,18 +57,19 @@ pub(super) async fn tasks(
     State(app): State<App>,
     caller: Caller,
     Params(query): Params<StateQuery>,
-) -> Result<Json<TaskList>> {
+) -> Result<Response> {
+    let answer = caller.answer(&app).await?;
     let states = (TaskState::ALL, "a task");
     let look = |on: On<'_>, query: &Query<TaskState>| match on {
         On::Tenant(tenant) => (tenant.tasks(query), tenant.totals(query.job)),
         On::All(node) => (node.tasks(query), node.totals(query.job)),
     };
     let (page, totals) = list(&app, &caller, query, states, look).await?;
-    Ok(Json(TaskList {
+    answer.list(&TaskList {
         tasks: page.items,
         next: page.next.map(text_of),
         totals,
-    }))
+    })
 }
 
 /// The actors that live, and some that died, by their ids; all tenants' for the host's admin who names none.
@@ -79,17 +80,18 @@ pub(super) async fn actors(
     State(app): State<App>,
     caller: Caller,
     Params(query): Params<StateQuery>,
-) -> Result<Json<ActorList>> {
+) -> Result<Response> {
+    let answer = caller.answer(&app).await?;
     let states = (ActorState::ALL, "an actor");
     let look = |on: On<'_>, query: &Query<ActorState>| match on {
         On::Tenant(tenant) => tenant.actors(query),
         On::All(node) => node.actors(query),
     };
     let page = list(&app, &caller, query, states, look).await?;
-    Ok(Json(ActorList {
+    answer.list(&ActorList {
         actors: page.items,
         next: page.next.map(text_of),
-    }))
+    })
 }
 
 /// The large objects, the arguments of tasks that have not ended, and errors that somebody holds, by their ids; all tenants'
@@ -101,17 +103,18 @@ pub(super) async fn objects(
     State(app): State<App>,
     caller: Caller,
     Params(query): Params<StateQuery>,
-) -> Result<Json<ObjectList>> {
+) -> Result<Response> {
+    let answer = caller.answer(&app).await?;
     let states = (ObjectState::ALL, "an object");
     let look = |on: On<'_>, query: &Query<ObjectState>| match on {
         On::Tenant(tenant) => tenant.objects(query),
         On::All(node) => node.objects(query),
     };
     let page = list(&app, &caller, query, states, look).await?;
-    Ok(Json(ObjectList {
+    answer.list(&ObjectList {
         objects: page.items,
         next: page.next.map(text_of),
-    }))
+    })
 }
 
 /// Whose there are to see.

@@ -59,7 +59,7 @@ impl From<ledger::SubmitError> for DaemonError {
         match error {
             E::NoTenant(_) | E::NoModule { .. } => Self::NotFound(message),
             E::Conflict { .. } => Self::Conflict(message),
-            E::TooMany { .. } => Self::OverLimit(message),
+            E::TooMany { .. } | E::TooMuch { .. } => Self::OverLimit(message),
             E::Failed(failure) => failure.into(),
             E::BadKey(_) | E::TooLarge { .. } => Self::BadRequest(message),
         }

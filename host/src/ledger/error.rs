@@ -152,6 +152,20 @@ pub enum SubmitError {
         /// How many it has.
         unfinished: u64,
     },
+    /// Arguments and environment of its unfinished jobs take too much.
+    #[error(
+        "the unfinished jobs of tenant `{tenant}` may have {limit} bytes of arguments and environment, have {used}, and this one brings {size}: wait until one ends, or put what is large into the module or a file"
+    )]
+    TooMuch {
+        /// The tenant.
+        tenant: TenantName,
+        /// Bytes that they may have.
+        limit: u64,
+        /// Bytes that they have.
+        used: u64,
+        /// Bytes of the new one.
+        size: u64,
+    },
     /// Arguments and environment are too large to keep.
     #[error("the job's arguments and environment take {size} bytes, and {limit} are the most")]
     TooLarge {

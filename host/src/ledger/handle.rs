@@ -112,7 +112,7 @@ impl Ledger {
         sender.send(message).await.map_err(|_| Failure::Closed)
     }
 
-    async fn apply<T, E>(
+    pub(super) async fn apply<T, E>(
         &self,
         act: impl FnOnce(&mut Tx<'_>) -> Result<T, Stop<E>> + Send + 'static,
     ) -> Result<T, E>

@@ -56,9 +56,6 @@ impl From<JsonText> for String {
     }
 }
 
-/// Bytes of a job's result that are kept where the tenant has no limit of its own.
-pub const RESULT_BYTES: u64 = 16 << 20;
-
 /// What a job calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]

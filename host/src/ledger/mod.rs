@@ -36,10 +36,10 @@ pub use error::{Failure, JobError, ModuleError, OpenError, SubmitError, TenantEr
 pub use handle::{Ledger, LedgerOptions};
 pub use job::{
     Cursor, End, Expired, Finish, JobCall, JobCounts, JobPage, JobPhase, JobRecord, JobSpec,
-    JsonText, LogInfo, Logs, NewJob, RESULT_BYTES, Submitted,
+    JsonText, LogInfo, Logs, NewJob, Submitted,
 };
 pub use module::{BadModuleHash, ModuleHash, ModuleRecord};
 pub use name::{BadTenantName, TenantName};
 pub use recover::Recovered;
-pub use tenant::TenantRecord;
+pub use tenant::{JOBS, MODULE_BYTES, RESULT_BYTES, RETENTION_BYTES, TenantRecord};
 pub use token::{NewToken, Role, TokenRecord, TokenText};

@@ -52,6 +52,9 @@ pub(super) const ENDED: TableDefinition<'_, (Text, u64, u64), u64> = TableDefini
 /// Tenant to the sum of its bytes in [`ENDED`].
 pub(super) const KEPT: TableDefinition<'_, Text, u64> = TableDefinition::new("kept");
 
+/// Tenant to the bytes of what its unfinished jobs were asked to do.
+pub(super) const PENDING: TableDefinition<'_, Text, u64> = TableDefinition::new("pending");
+
 /// No tenant's name.
 pub(super) const EVERYBODY: &str = "";
 

@@ -8,6 +8,15 @@ use serde::{Deserialize, Serialize};
 use super::TenantName;
 use crate::types::TenantLimits;
 
+/// Unfinished jobs of a tenant that has no limit of its own.
+pub const JOBS: u64 = 100_000;
+/// Bytes of modules of a tenant that has no limit of its own.
+pub const MODULE_BYTES: u64 = 4 << 30;
+/// Bytes of a job's result that are kept where the tenant has no limit of its own.
+pub const RESULT_BYTES: u64 = 16 << 20;
+/// Bytes that are kept of ended jobs of a tenant that has no limit of its own.
+pub const RETENTION_BYTES: u64 = 4 << 30;
+
 /// A tenant.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct TenantRecord {

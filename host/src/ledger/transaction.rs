@@ -52,6 +52,7 @@ pub(super) struct Tx<'t> {
     pub(super) counts: Writable<'t, (Text, u8), u64>,
     pub(super) ended: Writable<'t, (Text, u64, u64), u64>,
     pub(super) kept: Writable<'t, Text, u64>,
+    pub(super) pending: Writable<'t, Text, u64>,
 }
 
 impl<'t> Tx<'t> {
@@ -80,6 +81,7 @@ impl<'t> Tx<'t> {
             counts: Writable::open(transaction, tables::COUNTS)?,
             ended: Writable::open(transaction, tables::ENDED)?,
             kept: Writable::open(transaction, tables::KEPT)?,
+            pending: Writable::open(transaction, tables::PENDING)?,
         })
     }
 
@@ -101,6 +103,7 @@ impl<'t> Tx<'t> {
             self.counts.writes(),
             self.ended.writes(),
             self.kept.writes(),
+            self.pending.writes(),
         ]
         .iter()
         .sum()
@@ -149,7 +152,32 @@ impl<'t> Tx<'t> {
             let count = self.count(whose, row.phase)?;
             self.counts.put((whose, row.phase.number()), count + 1)?;
         }
-        Ok(())
+        self.count_pending(row, before)
+    }
+
+    /// Counts the bytes of an unfinished job's specification as long as it is one.
+    fn count_pending(&mut self, row: &JobRow, before: Option<JobPhase>) -> Result<(), Broken> {
+        let was = before.is_some_and(|phase| !phase.is_ended());
+        let is = !row.phase.is_ended();
+        if was == is {
+            return Ok(());
+        }
+        let spec = self.specs.table().get(row.number)?;
+        let size = spec.map_or(0, |spec| spec.value().len());
+        let size = u64::try_from(size).unwrap_or(u64::MAX);
+        let tenant = row.tenant.as_str();
+        let bytes = self.pending_bytes(tenant)?;
+        let bytes = if is {
+            bytes.saturating_add(size)
+        } else {
+            bytes.saturating_sub(size)
+        };
+        self.pending.put(tenant, bytes)
+    }
+
+    pub(super) fn pending_bytes(&self, tenant: &str) -> Result<u64, Broken> {
+        let bytes = self.pending.table().get(tenant)?;
+        Ok(bytes.map_or(0, |bytes| bytes.value()))
     }
 
     fn unlist(&mut self, row: &JobRow, phase: JobPhase) -> Result<(), Broken> {

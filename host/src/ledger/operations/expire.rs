@@ -6,7 +6,7 @@
 use redb::ReadableTable;
 
 use crate::ledger::{
-    End, Expired, Failure, TenantLimits, TenantName,
+    End, Expired, Failure, RETENTION_BYTES, TenantLimits, TenantName,
     tables::{Broken, JobRow, Records, Stop, encode, find},
     transaction::Tx,
 };
@@ -31,9 +31,6 @@ pub(in crate::ledger) fn expire(
         return Ok((expired, None));
     };
     let limits = record.limits;
-    if limits.retention_seconds.is_none() && limits.retention_bytes.is_none() {
-        return Ok((expired, None));
-    }
     let step = step(tx, tenant, from)?;
     let more = step.len() == STEP;
     let mut last = None;
@@ -79,7 +76,7 @@ fn is_over(
         return Ok(true);
     }
     let kept = tx.kept_bytes(tenant.as_str())?;
-    Ok(limits.retention_bytes.is_some_and(|limit| kept > limit))
+    Ok(kept > limits.retention_bytes.unwrap_or(RETENTION_BYTES))
 }
 
 /// Removes a job, or what is large of it; gives how many bytes that were.

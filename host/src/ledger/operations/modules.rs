@@ -8,7 +8,7 @@ use tempfile::NamedTempFile;
 
 use crate::{
     ledger::{
-        Failure, JobPhase, ModuleError, ModuleHash, ModuleRecord, TenantName,
+        Failure, JobPhase, MODULE_BYTES, ModuleError, ModuleHash, ModuleRecord, TenantName,
         dir::{self, Folder, StateDir},
         tables::{Broken, Records, Stop, decode, encode, find, refuse},
         transaction::{Tx, View},
@@ -37,10 +37,10 @@ fn may_have(
     let Some(record) = records.tenant(tenant)? else {
         return refuse(ModuleError::NoTenant(tenant.clone()));
     };
-    let limit = record.limits.module_bytes;
-    let Some(limit) = limit.filter(|_| Guard::ModuleSize.stands()) else {
+    if !Guard::ModuleSize.stands() {
         return Ok(());
-    };
+    }
+    let limit = record.limits.module_bytes.unwrap_or(MODULE_BYTES);
     let mut used = 0_u64;
     for module in all(modules, tenant)? {
         if module.hash != *hash {

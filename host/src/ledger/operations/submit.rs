@@ -2,7 +2,7 @@
 
 use crate::{
     ledger::{
-        JobPhase, ModuleHash, ModuleRecord, NewJob, SubmitError, Submitted,
+        JOBS, JobPhase, ModuleHash, ModuleRecord, NewJob, SubmitError, Submitted,
         tables::{JobRow, Records, Stop, encode, find, refuse},
         transaction::Tx,
     },
@@ -14,6 +14,8 @@ use crate::{
 const KEY: usize = 255;
 /// Bytes of arguments and environment at most: they are read again for each attempt and each look at the job.
 const SPEC: usize = 64 << 20;
+/// Bytes of them of all unfinished jobs of a tenant.
+const PENDING: u64 = 1 << 30;
 /// How much a module's time of use lags behind at most, so that not every job writes it.
 const USE_LAG_MS: u64 = 60_000;
 /// Bytes of a job beside its arguments, with its places in lists: what it costs on disk is about that.
@@ -70,7 +72,8 @@ pub(in crate::ledger) fn submit(
         });
     };
     let unfinished = tx.unfinished(&new.tenant)?;
-    if let Some(limit) = record.limits.jobs.filter(|limit| unfinished >= *limit) {
+    let limit = record.limits.jobs.unwrap_or(JOBS);
+    if unfinished >= limit {
         return refuse(SubmitError::TooMany {
             tenant: new.tenant,
             limit,
@@ -78,6 +81,15 @@ pub(in crate::ledger) fn submit(
         });
     }
     let size = u64::try_from(spec.len()).unwrap_or(u64::MAX);
+    let used = tx.pending_bytes(tenant)?;
+    if used.saturating_add(size) > PENDING {
+        return refuse(SubmitError::TooMuch {
+            tenant: new.tenant,
+            limit: PENDING,
+            used,
+            size,
+        });
+    }
     if let Err(full) = tx.take_room(size.saturating_add(OVERHEAD)) {
         return refuse(full.into());
     }

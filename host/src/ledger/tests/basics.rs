@@ -3,7 +3,11 @@
 use std::os::unix::fs::MetadataExt;
 
 use super::*;
-use crate::{rt::clock, types::JobId};
+use crate::{
+    ledger::{tables::Stop, wait::block_on},
+    rt::clock,
+    types::JobId,
+};
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
 
@@ -607,4 +611,62 @@ fn new_work_leaves_the_reserve_alone() {
     ledger.start(id).unwrap();
     ledger.finish(id, end(JobPhase::Finished)).unwrap();
     ledger.close().unwrap();
+}
+
+#[test]
+fn what_unfinished_jobs_were_asked_is_counted() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, _) = open(dir.path());
+    let job = tenant(&ledger, "a", TenantLimits::default());
+    let pending = |ledger: &Ledger| -> u64 {
+        let bytes = ledger.apply(|tx| Ok::<_, Stop<Failure>>(tx.pending_bytes("a")?));
+        block_on(bytes).unwrap()
+    };
+    let large = NewJob {
+        spec: JobSpec {
+            args: vec!["x".repeat(100_000)],
+            ..JobSpec::default()
+        },
+        ..job
+    };
+    assert_eq!(pending(&ledger), 0);
+    let ids = [(); 3].map(|()| ledger.submit(large.clone()).unwrap().job().id);
+    assert!((300_000..301_000).contains(&pending(&ledger)));
+    for id in &ids {
+        ledger.start(*id).unwrap();
+    }
+    ledger.finish(ids[0], end(JobPhase::Finished)).unwrap();
+    assert!((200_000..201_000).contains(&pending(&ledger)));
+    // Unclean stops put what ran into quarantine, which is an end until an admin restarts it.
+    let mut ledger = Some(ledger);
+    for round in 0..3 {
+        drop(ledger.take());
+        let (again, recovered) = open(dir.path());
+        assert_eq!(recovered.rerun.len(), if round < 2 { 2 } else { 0 });
+        for job in recovered.rerun {
+            again.start(job.id).unwrap();
+        }
+        ledger = Some(again);
+    }
+    let ledger = ledger.unwrap();
+    assert_eq!(pending(&ledger), 0, "they are in quarantine");
+    ledger.requeue(ids[1]).unwrap();
+    assert!((100_000..101_000).contains(&pending(&ledger)));
+}
+
+#[test]
+fn what_has_no_limit_has_one() {
+    let dir = tempfile::tempdir().unwrap();
+    let (ledger, _) = open(dir.path());
+    let job = tenant(&ledger, "a", TenantLimits::default());
+    let hash = ModuleHash::of(b"another");
+    let over = ledger.may_put_module(&job.tenant, &hash, MODULE_BYTES);
+    assert!(
+        matches!(over, Err(ModuleError::TooLarge { .. })),
+        "{over:?}"
+    );
+    let all = ledger.apply(|tx| Ok::<_, Stop<Failure>>(tx.pending.put("a", 1 << 30)?));
+    block_on(all).unwrap();
+    let error = ledger.submit(job).unwrap_err().to_string();
+    assert!(error.contains("1073741824 bytes of arguments"), "{error}");
 }

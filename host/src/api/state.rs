@@ -33,4 +33,7 @@ pub struct ObjectList {
     pub objects: Vec<ObjectView>,
     /// What to give as `after` for those that follow; nothing when there are no more.
     pub next: Option<String>,
+    /// There are more tasks than are looked through for their arguments (100,000 for a page), so some of those may be missing.
+    #[serde(default)]
+    pub partial: bool,
 }

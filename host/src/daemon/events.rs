@@ -204,6 +204,7 @@ mod tests {
         let full = || {
             let logs = Arc::new(LogBuffer::new(3 << 20, OutputRoom::new(u64::MAX)));
             logs.record_events(0);
+            assert!(logs.begin());
             for _ in 0..(3 << 20) / EVENT {
                 crate::types::Listener::event(
                     &*logs,

@@ -49,7 +49,7 @@ pub struct LiveJob {
     /// What it used before this attempt: milliseconds of processor time and of time.
     before: (u64, u64),
     /// Why somebody wants it to end.
-    cancelled: Mutex<Option<String>>,
+    cancelled: watch::Sender<Option<String>>,
     /// The room that its result takes until it is recorded.
     result: Mutex<Option<OwnedSemaphorePermit>>,
     /// It was recorded, or left to the next start.
@@ -76,7 +76,7 @@ impl LiveJob {
             earlier: record.attempt,
             running: OnceLock::new(),
             before: (record.spent_cpu_ms, record.spent_wall_ms),
-            cancelled: Mutex::new(None),
+            cancelled: watch::Sender::new(None),
             result: Mutex::new(None),
             ended: watch::Sender::new(false),
         })
@@ -124,10 +124,17 @@ impl LiveJob {
 
     /// Ends it early. It has not ended yet when this returns.
     pub fn cancel(&self, reason: &str) {
-        self.cancelled
-            .lock()
-            .get_or_insert_with(|| reason.to_owned());
+        self.cancelled.send_modify(|why| {
+            why.get_or_insert_with(|| reason.to_owned());
+        });
         self.stop(reason);
+    }
+
+    /// Waits until somebody wants it to end.
+    async fn is_cancelled(&self) {
+        let mut cancelled = self.cancelled.subscribe();
+        // The sender lives as long as this.
+        let _ = cancelled.wait_for(Option::is_some).await;
     }
 
     /// Ends it here; the next start runs it again.
@@ -187,8 +194,9 @@ impl Daemon {
             self.0.unsure.store(true, Ordering::SeqCst);
         }
         let submitted = submitted?;
-        if submitted.job().phase == JobPhase::Queued {
-            self.begin(submitted.job().clone());
+        // One that was there has been begun, and may have ended meanwhile.
+        if let Submitted::New(job) = &submitted {
+            self.begin(job.clone());
         }
         Ok(submitted)
     }
@@ -279,7 +287,7 @@ impl Daemon {
         if self.0.abandoning.load(Ordering::SeqCst) {
             return;
         }
-        if let Some(reason) = live.cancelled.lock().clone() {
+        if let Some(reason) = live.cancelled.borrow().clone() {
             finish.phase = JobPhase::Cancelled;
             finish.end.reason = Some(reason);
         }
@@ -323,7 +331,12 @@ impl Daemon {
         let module = inner
             .modules
             .load(&inner.ledger, tenant, record.module, &record.module_name);
-        let module = match module.await {
+        let module = tokio::select! {
+            module = module => module,
+            // It gives up its turn to compile; what has begun goes on for others.
+            () = live.is_cancelled() => return ended(1, None, None, JobStats::default()),
+        };
+        let module = match module {
             Ok(module) => module,
             Err(error) => return failed(error.to_string()),
         };
@@ -355,7 +368,7 @@ impl Daemon {
         // Whoever asked for events meanwhile.
         live.tell_events();
         // Whoever wanted it to end before it was there.
-        let reason = live.cancelled.lock().clone();
+        let reason = live.cancelled.borrow().clone();
         if let Some(reason) = reason {
             job.cancel(ErrorKind::Cancelled, &reason);
         }

@@ -259,11 +259,12 @@ impl LogBuffer {
         self.state.lock().told.is_some()
     }
 
-    /// Bytes of events and of the lines among them; `None` when they are not kept.
+    /// Bytes of events and of the lines among them; `None` when they are not kept, or nothing could happen yet.
     #[must_use]
     pub fn told_bytes(&self) -> Option<u64> {
         let state = self.state.lock();
-        state.told.as_ref().map(|told| told.bytes() + state.bytes)
+        let told = state.told.as_ref().filter(|_| state.begun);
+        told.map(|told| told.bytes() + state.bytes)
     }
 
     /// What happened from `from` on that is kept now; nothing, ever, when events are not kept.

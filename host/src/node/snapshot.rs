@@ -112,6 +112,8 @@ pub struct Page<V> {
     pub items: Vec<V>,
     /// Behind which place to go on; nothing at the end.
     pub next: Option<Place>,
+    /// Not all was looked at, and what is missing stands on no other page.
+    pub partial: bool,
 }
 
 /// A page that is being filled.
@@ -129,6 +131,7 @@ impl<V> Filling<V> {
             page: Page {
                 items: Vec::new(),
                 next: None,
+                partial: false,
             },
             last: None,
             limit,

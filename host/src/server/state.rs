@@ -113,6 +113,7 @@ pub(super) async fn objects(
     let page = list(&app, &caller, query, states, look).await?;
     answer.list(&ObjectList {
         objects: page.items,
+        partial: page.partial,
         next: page.next.map(text_of),
     })
 }

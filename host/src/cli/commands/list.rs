@@ -22,7 +22,7 @@ const PAGE: usize = 10_000;
 
 /// Gathers pages until there are as many entries as wanted, or no more.
 macro_rules! gather {
-    ($args:expr, $client:expr, $get:ident, $items:ident) => {{
+    ($args:expr, $client:expr, $get:ident, $items:ident $(, $flag:ident)?) => {{
         let limit = $args.limit.get();
         let mut filter = filter($args, limit);
         let mut list = $client.$get(&filter).await?;
@@ -34,6 +34,7 @@ macro_rules! gather {
             let page = $client.$get(&filter).await?;
             list.$items.extend(page.$items);
             list.next = page.next;
+            $(list.$flag |= page.$flag;)?
         }
         list
     }};
@@ -136,7 +137,7 @@ fn who(actor: &ActorView) -> String {
 
 pub(super) async fn objects(args: StateArgs) -> Result<Exit> {
     let client = remote::required()?;
-    let list: ObjectList = gather!(&args, client, objects, objects);
+    let list: ObjectList = gather!(&args, client, objects, objects, partial);
     if args.json {
         return json(&list);
     }
@@ -157,6 +158,11 @@ pub(super) async fn objects(args: StateArgs) -> Result<Exit> {
         );
     }
     output::print(&text)?;
+    if list.partial {
+        output::note(
+            "there are so many tasks that not all of their arguments were looked at; name a job with --job",
+        );
+    }
     more(list.next.is_some())
 }
 

@@ -86,8 +86,12 @@ pub(in crate::node) fn objects(
             }
         }
         for call in job.registry.walk(0) {
-            if query.name.is_some() || !filling.look() {
+            if query.name.is_some() {
                 // Who made an argument is not known by name.
+                break;
+            }
+            if !filling.look() {
+                filling.page.partial = true;
                 break;
             }
             for object in arguments(&call) {

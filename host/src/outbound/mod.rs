@@ -8,8 +8,8 @@
 //!
 //! - No byte leaves for a host that no rule names, nor for an address that is neither public nor in an allowed network.
 //!   Both are looked at for each hop, and the address that was looked at is the one that is connected to.
-//! - What a response takes is asked for ([`Room`]) before it is kept. Beside that, a request under way holds what a
-//!   connection buffers: half a megabyte at most.
+//! - What a response takes is asked for ([`Room`]) before it is kept. Beside that, a connection buffers one
+//!   megabyte at most.
 //! - Connections, and what they know, are one tenant's. No proxy, no cookies, no decompression; nothing of the
 //!   environment is used but the system's resolver and its certificates.
 //!
@@ -42,14 +42,18 @@ pub use resolver::Lookups;
 
 /// A connection has so long to come about.
 const CONNECT: Duration = Duration::from_secs(10);
-/// An unused connection is closed after this.
+/// An unused connection is closed after this,
 const IDLE: Duration = Duration::from_secs(15);
-/// Unused connections to one host.
+/// and so many to one host are kept.
 const IDLE_CONNECTIONS: usize = 4;
+/// The same for a tenant that may ask any number of hosts, so that only its rate bounds how many connections it leaves.
+const IDLE_OF_MANY: (Duration, usize) = (Duration::from_secs(2), 1);
 /// Headers of a response.
 const MAX_HEADERS: usize = 100;
-/// Bytes of a response that HTTP/2 takes in before they are read, of one request and of a connection.
+/// Bytes of a response that HTTP/2 takes in before they are read,
 const WINDOW: u32 = 256 << 10;
+/// and of so many responses on one connection, so that one which is not read does not stop the next.
+const WINDOWS: u32 = 4;
 /// Bytes of a response's headers in HTTP/2; HTTP/1 has about 400 KiB.
 const MAX_HEADER_LIST: u32 = 64 << 10;
 
@@ -189,10 +193,11 @@ impl Way {
         let at_once = usize::try_from(limits.at_once.get()).unwrap_or(usize::MAX);
         let quota = Quota::per_second(limits.rate).allow_burst(limits.burst);
         let client = options.is_on().then(|| {
-            client(Checked {
+            let resolver = Checked {
                 lookup: lookup.clone(),
                 networks: options.networks.clone(),
-            })
+            };
+            client(resolver, options.names_all_hosts())
         });
         Arc::new(Self {
             permits: Arc::new(Semaphore::new(at_once.min(Semaphore::MAX_PERMITS))),
@@ -212,10 +217,12 @@ impl Way {
 }
 
 /// What makes all of a tenant's requests. On a machine without certificates to trust, no https; `None` never, then.
-fn client(resolver: Checked) -> Option<reqwest::Client> {
+fn client(resolver: Checked, hosts_are_few: bool) -> Option<reqwest::Client> {
     // Whoever was first has chosen the same.
     let _ = rustls::crypto::ring::default_provider().install_default();
     let resolver = Arc::new(resolver);
+    let few = (IDLE, IDLE_CONNECTIONS);
+    let (idle, connections) = if hosts_are_few { few } else { IDLE_OF_MANY };
     let builder = || {
         reqwest::Client::builder()
             .no_proxy()
@@ -225,11 +232,11 @@ fn client(resolver: Checked) -> Option<reqwest::Client> {
             .user_agent(concat!("wrun/", env!("CARGO_PKG_VERSION")))
             .dns_resolver(resolver.clone())
             .connect_timeout(CONNECT)
-            .pool_idle_timeout(IDLE)
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
+            .pool_idle_timeout(idle)
+            .pool_max_idle_per_host(connections)
             .http1_max_headers(MAX_HEADERS)
             .http2_initial_stream_window_size(WINDOW)
-            .http2_initial_connection_window_size(WINDOW)
+            .http2_initial_connection_window_size(WINDOWS * WINDOW)
             .http2_max_header_list_size(MAX_HEADER_LIST)
     };
     let trusting = builder().build();

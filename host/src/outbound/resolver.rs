@@ -24,7 +24,7 @@ use crate::types::Network;
 /// Look-ups of a tenant at once.
 const OF_TENANT: usize = 4;
 /// And of a node.
-const OF_NODE: usize = 16;
+const OF_NODE: usize = 64;
 /// More addresses of one name are left out.
 const MOST: usize = 32;
 

@@ -327,6 +327,13 @@ impl HttpOptions {
         !self.allow.is_empty()
     }
 
+    /// Whether the rules name each host that may be asked, so that there are only so many.
+    #[must_use]
+    pub fn names_all_hosts(&self) -> bool {
+        let is_one = |rule: &HostRule| !matches!(rule.host, Pattern::Below(_) | Pattern::AnyName);
+        self.allow.iter().all(is_one)
+    }
+
     /// Whether a request may go to this host; see [`HostRule::allows`].
     #[must_use]
     pub fn allows(&self, https: bool, host: &str, port: u16) -> bool {
@@ -338,6 +345,25 @@ impl HttpOptions {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rules_name_hosts_or_leave_them_open() {
+        for (rules, named) in [
+            (&["a.com", "127.0.0.1:80"][..], true),
+            (&["a.com", "*.b.com"], false),
+            (&["*:8080"], false),
+        ] {
+            let allow = rules
+                .iter()
+                .map(|rule| rule.parse().expect("a rule"))
+                .collect();
+            let options = HttpOptions {
+                allow,
+                ..HttpOptions::default()
+            };
+            assert_eq!(options.names_all_hosts(), named, "{rules:?}");
+        }
+    }
 
     #[test]
     fn rules_allow_what_they_say() {

@@ -975,7 +975,7 @@ fn a_task_costs_no_more_on_a_server() {
         "{here:.0} tasks/s here, {there:.0} there: {:.2}",
         there / here
     );
-    assert!(there / here > 0.8, "{rates:?}");
+    assert!(there / here >= 0.95, "{rates:?}");
 }
 
 /// Two tenants that flood the server with tasks of a millisecond share the processor by their weights, and one that sends a
@@ -1047,6 +1047,25 @@ fn tenants_share_by_their_weights() {
     assert!(beside.1 < 3 * idle.1 + 10_000, "{beside:?}");
 }
 
+/// A number below `most`, by chance.
+fn random(most: u64) -> u64 {
+    use std::hash::BuildHasher as _;
+    std::hash::RandomState::new().hash_one(()) % most
+}
+
+/// All jobs that there are.
+async fn all_jobs(client: &Client) -> std::collections::BTreeSet<String> {
+    let (mut all, mut before) = (std::collections::BTreeSet::new(), None::<String>);
+    loop {
+        let page = client.jobs(&[], before.as_deref(), 1_000).await.unwrap();
+        all.extend(page.jobs.into_iter().map(|job| job.id));
+        before = page.next;
+        if before.is_none() {
+            return all;
+        }
+    }
+}
+
 /// A server that is killed again and again under load.
 #[test]
 #[ignore = "takes minutes: cargo test --release -p wrun-tests --test serve -- --ignored --nocapture"]
@@ -1054,8 +1073,8 @@ fn a_hundred_kills_lose_nothing() {
     const KILLS: u64 = 100;
     const CLIENTS: u64 = 4;
     let mut place = Place::new();
-    // By key: what the server acknowledged, and what was asked for.
-    let acknowledged = Arc::new(Mutex::new(std::collections::BTreeMap::new()));
+    // By key: what was asked for, and the job, if the server acknowledged one.
+    let asked = Arc::new(Mutex::new(std::collections::BTreeMap::new()));
     let mut module = String::new();
     for kill in 0..KILLS {
         let server = place.start();
@@ -1066,16 +1085,15 @@ fn a_hundred_kills_lose_nothing() {
         let clients: Vec<_> = (0..CLIENTS)
             .map(|number| {
                 let (client, module) = (server.client(&place.token), module.clone());
-                let (acknowledged, stop) = (acknowledged.clone(), stop.clone());
+                let (asked, stop) = (asked.clone(), stop.clone());
                 thread::spawn(move || {
                     block_on(async {
                         for job in 0.. {
                             let key = format!("{kill}-{number}-{job}");
                             let request = task(&module, "double", vec![json!(job)]);
                             let sent = client.submit(&request, Some(&key)).await;
-                            if let Ok(sent) = sent {
-                                acknowledged.lock().unwrap().insert(key, (sent.id, 2 * job));
-                            }
+                            let id = sent.ok().map(|sent| sent.id);
+                            asked.lock().unwrap().insert(key, (job, id));
                             if stop.load(std::sync::atomic::Ordering::SeqCst) {
                                 return;
                             }
@@ -1084,7 +1102,7 @@ fn a_hundred_kills_lose_nothing() {
                 })
             })
             .collect();
-        thread::sleep(Duration::from_millis(20 + kill * 37 % 250));
+        thread::sleep(Duration::from_millis(20 + random(250)));
         server.kill();
         stop.store(true, std::sync::atomic::Ordering::SeqCst);
         clients
@@ -1093,32 +1111,53 @@ fn a_hundred_kills_lose_nothing() {
     }
     let server = place.start();
     let client = server.client(&place.token);
-    let acknowledged = acknowledged.lock().unwrap();
+    let asked = asked.lock().unwrap();
+    let (mut acknowledged, mut aside) = (0, 0);
+    let mut ids = std::collections::BTreeSet::new();
     block_on(async {
-        for (key, (id, result)) in acknowledged.iter() {
-            let job = ended(&client, id).await;
-            // One that happened to run at three of the kills is put aside.
-            if job.state != JobState::Quarantined {
-                assert_eq!(job.state, JobState::Finished, "{key}");
-                assert_eq!(client.result(id, 0).await.unwrap(), json!(result), "{key}");
+        for (key, (number, id)) in asked.iter() {
+            // Whether it was there or not: with its key it is one job.
+            let again = task(&module, "double", vec![json!(number)]);
+            let first = client.submit(&again, Some(key)).await.unwrap().id;
+            let second = client.submit(&again, Some(key)).await.unwrap().id;
+            assert_eq!(first, second, "{key}");
+            assert!(ids.insert(first.clone()), "{key}: another key's job");
+            if let Some(id) = id {
+                assert_eq!(*id, first, "{key}");
+                acknowledged += 1;
             }
-            let again = task(&module, "double", vec![json!(result / 2)]);
-            assert_eq!(
-                client.submit(&again, Some(key)).await.unwrap().id,
-                *id,
-                "{key}"
-            );
+            let job = ended(&client, &first).await;
+            // One that happened to run at three of the kills is put aside.
+            if job.state == JobState::Quarantined {
+                aside += 1;
+                continue;
+            }
+            assert_eq!(job.state, JobState::Finished, "{key}");
+            let result = client.result(&first, 0).await.unwrap();
+            assert_eq!(result, json!(2 * number), "{key}");
         }
+        assert_eq!(
+            all_jobs(&client).await,
+            ids,
+            "nothing that nobody asked for"
+        );
     });
     println!(
-        "{} jobs were acknowledged in {KILLS} lives, and all are there",
-        acknowledged.len()
+        "{acknowledged} jobs were acknowledged in {KILLS} lives, and all are there; {aside} were put aside"
     );
-    assert!(acknowledged.len() > 200, "{}", acknowledged.len());
+    assert!(
+        acknowledged > 200 && aside < KILLS,
+        "{acknowledged} {aside}"
+    );
     assert_eq!(server.stop(), 143);
-    let left: Vec<_> = ["tmp", "spill"]
-        .iter()
-        .flat_map(|folder| fs::read_dir(place.path("data").join(folder)).unwrap())
-        .collect();
-    assert!(left.is_empty(), "{left:?}");
+    let left = |folder: &str| {
+        let files = fs::read_dir(place.path("data").join(folder)).unwrap();
+        files
+            .map(|file| file.unwrap().file_name())
+            .collect::<Vec<_>>()
+    };
+    for folder in ["tmp", "spill", "logs"] {
+        assert!(left(folder).is_empty(), "{folder}: {:?}", left(folder));
+    }
+    assert_eq!(left("modules").len(), 1);
 }

@@ -944,6 +944,36 @@ fn ten_thousand_jobs_of_a_thousand_clients() {
     assert_eq!(server.stop(), 143);
 }
 
+/// Who sends requests pays for the work that they are.
+#[test]
+fn requests_are_charged() {
+    let mut place = Place::new();
+    let server = place.start();
+    let admin = server.client(&place.token);
+    block_on(async {
+        let request = TenantRequest {
+            weight: std::num::NonZeroU32::MIN,
+            limits: TenantLimits::default(),
+        };
+        admin.put_tenant("asker", &request).await.unwrap();
+        let issued = admin.issue("asker", &token(Role::Submit)).await.unwrap();
+        let asker = server.client(&issued.token);
+        let cpu = async || admin.tenant("asker").await.unwrap().used.cpu_seconds;
+        assert!(cpu().await < 0.001, "nobody asked yet");
+        // Read, and then refused.
+        let large: Vec<_> = (0..200_000).map(|n| json!({"n": n})).collect();
+        for _ in 0..3 {
+            let request = task(&"0".repeat(64), "none", large.clone());
+            assert_eq!(
+                refused(asker.submit(&request, None).await.unwrap_err()).0,
+                404
+            );
+        }
+        assert!(cpu().await > 0.01, "{}", cpu().await);
+    });
+    assert_eq!(server.stop(), 143);
+}
+
 /// What a task costs through a server, beside one in a process of its own: 100,000 small ones in one job.
 #[test]
 #[ignore = "a measurement: cargo test --release -p wrun-tests --test serve -- --ignored --nocapture"]

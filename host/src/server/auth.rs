@@ -17,6 +17,7 @@ use tokio::sync::OwnedSemaphorePermit;
 
 use super::{
     App, MAX_JSON,
+    meter::Payer,
     problem::{Refusal, Result},
 };
 use crate::{
@@ -69,6 +70,9 @@ impl FromRequestParts<App> for Caller {
         };
         if let Some(own) = &caller.token.tenant {
             let slot = app.daemon.tenant(own)?;
+            if let Some(payer) = parts.extensions.get::<Payer>() {
+                payer.set(&slot);
+            }
             slot.request().map_err(|again| {
                 Refusal::too_many(format!("tenant `{own}` sends too many requests"), again)
             })?;

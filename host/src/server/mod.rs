@@ -2,7 +2,7 @@
 //!
 //! [`Server::bind`] takes an address, [`Server::serve`] answers until it is told to stop. HTTP/1.1 and 2, with TLS if there is a
 //! certificate. Who asks is in `auth.rs`, errors are in `problem.rs`, what
-//! stands in an address in `extract.rs`, who follows a job in `follow.rs`; each other file is a part of the API. The OpenAPI document
+//! stands in an address in `extract.rs`, who follows a job in `follow.rs`, who pays in `meter.rs`; each other file is a part of the API. The OpenAPI document
 //! is made from the handlers ([`document`]).
 //!
 //! Invariants: nothing is answered before the token was looked at, but for health and the document; a request's body has a
@@ -15,6 +15,7 @@ mod follow;
 mod health;
 mod jobs;
 mod listen;
+mod meter;
 mod modules;
 mod problem;
 mod state;
@@ -107,7 +108,7 @@ fn router(app: App) -> Router {
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::ready))
         .route("/v1/openapi.json", get(openapi))
-        .nest("/v1", api)
+        .nest("/v1", api.layer(axum::middleware::from_fn(meter::metered)))
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_JSON))

@@ -102,6 +102,7 @@ pub(in crate::ledger) fn submit(
         spent_wall_ms: 0,
         logs: Default::default(),
         log_file: false,
+        log_hash: None,
         expired: false,
         tenant: new.tenant,
     };

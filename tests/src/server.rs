@@ -35,6 +35,8 @@ pub struct Place {
     pub config: String,
     /// The command.
     pub program: PathBuf,
+    /// Its arguments behind `serve`.
+    pub args: Vec<String>,
     /// A command that runs it, if not by itself.
     pub wrap: Vec<String>,
     /// What its environment has beside the usual.
@@ -70,10 +72,12 @@ impl Place {
 
     /// With these settings.
     pub fn with(config: &str) -> Self {
+        let args = "--listen 127.0.0.1:0 --config wrun.toml --data data --allow-missing-walls";
         Self {
             dir: tempfile::tempdir().unwrap(),
             config: config.to_owned(),
             program: wrun().to_owned(),
+            args: args.split(' ').map(ToOwned::to_owned).collect(),
             env: Vec::new(),
             wrap: Vec::new(),
             token: String::new(),
@@ -98,8 +102,8 @@ impl Place {
             .args(words)
             .envs(self.env.iter().cloned())
             .current_dir(self.dir.path())
-            .args(["serve", "--listen", "127.0.0.1:0", "--config", "wrun.toml"])
-            .args(["--data", "data", "--allow-missing-walls"])
+            .arg("serve")
+            .args(&self.args)
             .env_remove("WRUN_ADDRESS")
             .stdin(Stdio::null());
         command
@@ -107,6 +111,12 @@ impl Place {
 
     /// Starts it, and waits until it answers.
     pub fn start(&mut self) -> Server {
+        let started = self.try_start();
+        started.unwrap_or_else(|said| panic!("it ended: {said}"))
+    }
+
+    /// The same; what it said when it ended instead.
+    pub fn try_start(&mut self) -> Result<Server, String> {
         let mut child = self
             .command()
             .stdout(Stdio::piped())
@@ -115,7 +125,7 @@ impl Place {
             .unwrap();
         let errors = Arc::new(Mutex::new(String::new()));
         let (mut stderr, kept) = (child.stderr.take().unwrap(), errors.clone());
-        thread::spawn(move || {
+        let listening = thread::spawn(move || {
             let mut bytes = [0; 4096];
             while let Ok(n @ 1..) = stderr.read(&mut bytes) {
                 kept.lock()
@@ -124,28 +134,27 @@ impl Place {
             }
         });
         let mut lines = BufReader::new(child.stdout.take().unwrap()).lines();
-        let mut next = || {
-            let line = lines.next().and_then(Result::ok);
-            line.unwrap_or_else(|| panic!("it ended: {}", errors.lock().unwrap()))
+        let mut next = || lines.next().and_then(Result::ok);
+        let Some(first) = next() else {
+            child.wait().unwrap();
+            listening.join().unwrap();
+            return Err(errors.lock().unwrap().clone());
         };
-        let first = next();
         let address = first.split(' ').next_back().unwrap().to_owned();
         let token = self.token.is_empty().then(|| {
             next();
-            next()
-                .strip_prefix("export WRUN_TOKEN=")
-                .unwrap()
-                .to_owned()
+            let line = next().unwrap();
+            line.strip_prefix("export WRUN_TOKEN=").unwrap().to_owned()
         });
         if let Some(token) = &token {
             self.token.clone_from(token);
         }
-        Server {
+        Ok(Server {
             child,
             address,
             token,
             errors,
-        }
+        })
     }
 }
 
@@ -203,13 +212,19 @@ impl Server {
 
     /// The command line, told of this server and this token.
     pub fn wrun(&self, token: &str, args: &[&str]) -> Output {
-        Command::new(wrun())
+        self.command(token, args).output().unwrap()
+    }
+
+    /// The same, not started.
+    pub fn command(&self, token: &str, args: &[&str]) -> Command {
+        let mut command = Command::new(wrun());
+        command
             .args(args)
             .env("WRUN_ADDRESS", &self.address)
             .env("WRUN_TOKEN", token)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap()
+            .env_remove("WRUN_TENANT")
+            .stdin(Stdio::null());
+        command
     }
 }
 

@@ -270,18 +270,19 @@ async fn read(
     let job_id: JobId = id
         .parse()
         .map_err(|_| Failure::internal(format!("the server's job id `{id}` is none")))?;
-    let (mut at, mut since): (At, Option<Instant>) = (At::default(), None);
+    let (mut at, mut outage) = (At::default(), Outage::default());
     at.with_events = with_events;
     loop {
+        at.connected = None;
         let lost = match part(client, id, job_id, &mut at, &lines).await {
             Ok(Some(job)) => return Ok(job),
             // The server closed in the middle, as one that stops does.
             Ok(None) => None,
-            Err(error @ ClientError::Unreachable { .. }) => Some(error),
+            Err(error) if is_for_now(&error) => Some(error),
             Err(error) => return Err(error.into()),
         };
-        let begin = *since.get_or_insert_with(Instant::now);
-        if begin.elapsed() > PATIENCE {
+        let now = Instant::now();
+        if !outage.is_bearable(at.connected.map(|since| now - since), now) {
             let why = lost.map_or_else(
                 || "the server closes connections".to_owned(),
                 |e| e.to_string(),
@@ -294,11 +295,33 @@ async fn read(
     }
 }
 
+/// Whether it may be another server's answer soon: of the one that follows on one that stops.
+fn is_for_now(error: &ClientError) -> bool {
+    matches!(error, ClientError::Unreachable { .. }) || error.code() == Some("unavailable")
+}
+
+/// Since when the server can't be followed.
+#[derive(Debug, Default)]
+struct Outage(Option<Instant>);
+
+impl Outage {
+    /// Whether to try again after an attempt that failed now, with a connection that stood for so long if there was one. A
+    /// server that closes them at once is no better than none.
+    fn is_bearable(&mut self, stood: Option<Duration>, now: Instant) -> bool {
+        if stood.is_some_and(|time| time > BETWEEN) {
+            self.0 = None;
+        }
+        now - *self.0.get_or_insert(now) <= PATIENCE
+    }
+}
+
 /// How far a job's output has been read.
 #[derive(Debug, Default)]
 struct At {
     /// With what happened to calls.
     with_events: bool,
+    /// Since when there is a connection.
+    connected: Option<Instant>,
     /// The next line, without.
     next: u64,
     /// The last event, with.
@@ -317,6 +340,7 @@ async fn part(
         true => client.events(id, &at.last, true).await?,
         false => client.logs(id, at.next, true).await?,
     };
+    at.connected = Some(Instant::now());
     while let Some(event) = events.next().await? {
         if at.last != events.last_id() {
             events.last_id().clone_into(&mut at.last);
@@ -385,5 +409,26 @@ pub(super) fn ago(at: u64) -> String {
         60..3_600 => format!("{} min ago", seconds / 60),
         3_600..172_800 => format!("{} h ago", seconds / 3_600),
         _ => format!("{} days ago", seconds / 86_400),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_outage_is_borne_for_itself() {
+        let (start, mut outage) = (Instant::now(), Outage::default());
+        let mut tried = |stood: Option<u64>, at: u64| {
+            outage.is_bearable(
+                stood.map(Duration::from_secs),
+                start + Duration::from_secs(at),
+            )
+        };
+        assert!(tried(Some(3), 3) && tried(None, 33) && !tried(None, 34));
+        // It came back for an hour, and is gone again.
+        assert!(tried(Some(3_600), 3_640) && tried(None, 3_670) && !tried(None, 3_671));
+        // It comes back for no more than a moment each time.
+        assert!(tried(Some(60), 4_000) && tried(Some(0), 4_030) && !tried(Some(0), 4_031));
     }
 }

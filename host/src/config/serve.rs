@@ -18,7 +18,7 @@ use super::{
     ConfigError, EnvVar, HttpConfig, RuntimeSettings, error_text, parse_dir, parse_duration,
     parse_size,
 };
-use crate::types::DirGrant;
+use crate::types::{DirGrant, TenantName};
 
 /// Where the server listens if nobody says.
 pub const DEFAULT_LISTEN: SocketAddr =
@@ -272,6 +272,10 @@ impl ServeConfig {
 
     /// What the parser can't see.
     fn check(&self) -> Result<(), String> {
+        for name in self.tenant.keys() {
+            let name: Result<TenantName, _> = name.parse();
+            name.map_err(|error| error.to_string())?;
+        }
         let tenants = self
             .tenant
             .iter()
@@ -306,7 +310,7 @@ impl ServeConfig {
             return Ok(());
         }
         Err(format!(
-            "the directory `{shown}` is not below one of `roots`; name a root that holds it, such as roots = [\"{shown}\"]"
+            "the directory `{shown}` is not below one of `roots`: name a root that holds it, such as roots = [\"{shown}\"], and start the server again, since roots are fixed at its start"
         ))
     }
 }
@@ -403,6 +407,7 @@ mod tests {
             ("[tenant.a.http]\nalow = []", "alow"),
             ("listn = 1", "listn"),
             ("listen = \"here\"", "line 1"),
+            ("[tenant.Acme]", "`Acme` is not a tenant's name"),
             ("[tenant.a]\nmemory = \"much\"", "`much` is not a size"),
             ("[tenant.a]\nmemoy = 1", "memoy"),
             ("[tenant.a]\ndirs = [\"srv\"]", "below one of `roots`"),

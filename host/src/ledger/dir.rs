@@ -173,6 +173,25 @@ pub(super) fn remove(path: &Path) -> Result<(), Failure> {
     }
 }
 
+/// A file with the bytes of this hash, if that is known; `cure` is for one without them.
+pub(super) fn read(
+    path: PathBuf,
+    hash: Option<&ModuleHash>,
+    cure: &'static str,
+) -> Result<Vec<u8>, Failure> {
+    let reason = match fs::read(&path) {
+        Ok(bytes) if hash.is_none_or(|hash| ModuleHash::of(&bytes) == *hash) => return Ok(bytes),
+        Ok(_) => "its bytes are not those that were written",
+        Err(error) if error.kind() == io::ErrorKind::NotFound => "it is gone",
+        Err(error) => return Err(failure(&path, &error)),
+    };
+    Err(Failure::Damaged {
+        path,
+        reason: reason.to_owned(),
+        cure,
+    })
+}
+
 /// What an error of the operating system means.
 pub(super) fn failure(path: &Path, error: &io::Error) -> Failure {
     let (path, reason) = (path.to_owned(), error.to_string());

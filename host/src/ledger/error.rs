@@ -28,14 +28,14 @@ pub enum Failure {
         reason: String,
     },
     /// A file does not hold what was written to it.
-    #[error(
-        "`{path}` is damaged: {reason}; stop the host and put a backup of the state directory in its place"
-    )]
+    #[error("`{path}` is damaged: {reason}; {cure}")]
     Damaged {
         /// Which file.
         path: PathBuf,
         /// What is wrong with it.
         reason: String,
+        /// What to do.
+        cure: &'static str,
     },
     /// The disk failed at the last step of recording it, and can't be asked since. When it works again,
     /// [`Ledger::jobs`](super::Ledger::jobs) tells what is there, and the same submission with the same key is exact.

@@ -18,7 +18,6 @@ mod error;
 mod handle;
 mod job;
 mod module;
-mod name;
 mod operations;
 mod recover;
 mod store;
@@ -31,7 +30,7 @@ mod transaction;
 mod wait;
 mod writer;
 
-pub use crate::types::TenantLimits;
+pub use crate::types::{BadTenantName, TenantLimits, TenantName};
 pub use error::{Failure, JobError, ModuleError, OpenError, SubmitError, TenantError, TokenError};
 pub use handle::{Ledger, LedgerOptions};
 pub use job::{
@@ -39,7 +38,6 @@ pub use job::{
     JsonText, LogInfo, Logs, NewJob, Submitted,
 };
 pub use module::{BadModuleHash, ModuleHash, ModuleRecord};
-pub use name::{BadTenantName, TenantName};
 pub use recover::Recovered;
 pub use tenant::{JOBS, MODULE_BYTES, RESULT_BYTES, RETENTION_BYTES, TenantRecord};
 pub use token::{NewToken, Role, TokenRecord, TokenText};

@@ -292,10 +292,7 @@ impl Store {
 pub(super) fn failure_of(path: &Path, broken: Broken) -> Failure {
     match broken {
         Broken::Storage(error) => failure(path, error),
-        Broken::Value(reason) => Failure::Damaged {
-            path: path.to_owned(),
-            reason,
-        },
+        Broken::Value(reason) => damaged(path, reason),
         Broken::Beside(failure) => failure,
     }
 }
@@ -303,15 +300,11 @@ pub(super) fn failure_of(path: &Path, broken: Broken) -> Failure {
 fn failure(path: &Path, error: redb::Error) -> Failure {
     match error {
         redb::Error::Io(error) if error.kind() == io::ErrorKind::UnexpectedEof => {
-            Failure::Damaged {
-                path: path.to_owned(),
-                reason: "it ends too early".to_owned(),
-            }
+            damaged(path, "it ends too early".to_owned())
         }
-        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => Failure::Damaged {
-            path: path.to_owned(),
-            reason: error.to_string(),
-        },
+        redb::Error::Io(error) if error.kind() == io::ErrorKind::InvalidData => {
+            damaged(path, error.to_string())
+        }
         redb::Error::Io(error) => dir::failure(path, &error),
         redb::Error::PreviousIo => Failure::Io {
             path: path.to_owned(),
@@ -319,10 +312,15 @@ fn failure(path: &Path, error: redb::Error) -> Failure {
         },
         redb::Error::DatabaseClosed => Failure::Closed,
         // All else says that the file is not what this program writes.
-        other => Failure::Damaged {
-            path: path.to_owned(),
-            reason: other.to_string(),
-        },
+        other => damaged(path, other.to_string()),
+    }
+}
+
+fn damaged(path: &Path, reason: String) -> Failure {
+    Failure::Damaged {
+        path: path.to_owned(),
+        reason,
+        cure: "stop the host and put a backup of the state directory in its place",
     }
 }
 

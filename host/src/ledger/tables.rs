@@ -87,6 +87,9 @@ pub(super) struct JobRow {
     /// The output has a file of its own.
     #[serde(default)]
     pub(super) log_file: bool,
+    /// Of that file's bytes; earlier releases did not keep it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) log_hash: Option<ModuleHash>,
     #[serde(default)]
     pub(super) expired: bool,
 }

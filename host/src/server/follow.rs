@@ -136,7 +136,7 @@ impl<F: Followed> Follow<F> {
         Some(part)
     }
 
-    /// The job as it is after its output ended.
+    /// The job, once it ended; nothing of one that is left to the next start of the server.
     async fn end(&self) -> Option<JobView> {
         if let Reader::Live(live) = &self.reader {
             live.ended().await;
@@ -144,7 +144,8 @@ impl<F: Followed> Follow<F> {
         let (id, daemon, about) = (self.id.parse().ok()?, &self.app.daemon, self.about.clone());
         let ask = daemon.clone();
         let job = self.app.blocking(move || ask.job(about.as_ref(), id)).await;
-        Some(jobs::view(daemon, &job.ok()?.ok()?))
+        let job = job.ok()?.ok()?;
+        job.phase.is_ended().then(|| jobs::view(daemon, &job))
     }
 
     pub(super) fn events(self) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<F>> {

@@ -8,6 +8,7 @@ mod grant;
 mod http;
 mod id;
 mod limits;
+mod name;
 mod snapshot;
 
 pub use blob::Blob;
@@ -19,6 +20,7 @@ pub use grant::DirGrant;
 pub use http::{HostRule, HostRuleError, HttpLimits, HttpOptions, Network, NetworkError};
 pub use id::{ActorId, JobId, NodeId, ObjectId, TaskId};
 pub use limits::TenantLimits;
+pub use name::{BadTenantName, TenantName};
 pub use snapshot::{
     ActorState, ActorView, BlockedOn, ErrorView, ObjectState, ObjectView, TaskKind, TaskState,
     TaskTotals, TaskView,

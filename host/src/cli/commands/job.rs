@@ -1,6 +1,6 @@
 //! `wrun job` and `wrun list jobs`: jobs on a server.
 
-use std::{fmt::Write as _, io::Write as _};
+use std::{fmt::Write as _, io::Write as _, time::Duration};
 
 use crate::{
     api::JobView,
@@ -13,6 +13,9 @@ use crate::{
     client::{Client, JobEvent},
     types::LogStream,
 };
+
+/// So long a server waits for a result at most.
+const PART: Duration = Duration::from_secs(300);
 
 pub(super) async fn run(command: JobCommand) -> Result<Exit> {
     let client = remote::required()?;
@@ -27,8 +30,8 @@ pub(super) async fn run(command: JobCommand) -> Result<Exit> {
         }
         JobCommand::Logs { id, follow } => logs(&client, &id, follow).await?,
         JobCommand::Result { id, wait } => {
-            let wait = wait.map_or(0, |time| time.as_secs());
-            output::print(&format!("{}\n", client.result(&id, wait).await?))?;
+            let result = result(&client, &id, wait.unwrap_or_default()).await?;
+            output::print(&format!("{result}\n"))?;
         }
         JobCommand::Cancel { id } => {
             client.cancel(&id).await?;
@@ -38,6 +41,24 @@ pub(super) async fn run(command: JobCommand) -> Result<Exit> {
         }
     }
     Ok(Exit::Success)
+}
+
+/// The result, waited for as long as the user likes: the server does so for a part of that at a time.
+async fn result(client: &Client, id: &str, wait: Duration) -> Result<serde_json::Value> {
+    let mut left = wait;
+    loop {
+        let part = left.min(PART);
+        left -= part;
+        let seconds = part.as_secs() + u64::from(part.subsec_nanos() > 0);
+        match client.result(id, seconds).await {
+            // It may have ended without one.
+            Err(error)
+                if error.code() == Some("conflict")
+                    && !left.is_zero()
+                    && !client.job(id).await?.state.is_ended() => {}
+            result => return Ok(result?),
+        }
+    }
 }
 
 async fn logs(client: &Client, id: &str, follow: bool) -> Result<()> {
@@ -59,6 +80,12 @@ async fn logs(client: &Client, id: &str, follow: bool) -> Result<()> {
             JobEvent::Event(_) => {}
             JobEvent::End(_) => return Ok(()),
         }
+    }
+    if follow {
+        let failure = Failure::internal("the server stopped before the job ended");
+        return Err(failure.help(format!(
+            "the job goes on when there is a server again: `wrun job logs -f {id}`"
+        )));
     }
     Ok(())
 }

@@ -6,7 +6,10 @@ use std::{
 };
 
 use rustix::process::{Resource as Limit, getrlimit, setrlimit};
-use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::watch,
+};
 
 use crate::{
     api::{DEFAULT_TENANT, WallView},
@@ -185,10 +188,10 @@ impl Start {
         let read = tls.map(|tls| Tls::read(&tls.certificate, &tls.key));
         Ok(read.transpose()?)
     }
+}
 
-    fn drain(&self) -> Duration {
-        self.config.drain.map_or(DRAIN, |drain| drain.0)
-    }
+fn drain(config: &ServeConfig) -> Duration {
+    config.drain.map_or(DRAIN, |drain| drain.0)
 }
 
 /// A new state directory gets a tenant and an admin's token, which is shown this once.
@@ -262,20 +265,21 @@ async fn serve(start: Start, parts: Parts, greeting: &str) -> Result<Exit> {
     // Before anybody knows that it is there, since a SIGHUP that is not handled ends the process.
     let hangups = signal(SignalKind::hangup());
     output::print(greeting)?;
+    let (drains, newest_drain) = watch::channel(drain(&start.config));
     let reloads = tokio::runtime::Handle::current().spawn(reload(
         hangups,
         start.path.clone(),
         start.config.clone(),
         daemon.clone(),
         tls,
+        drains,
     ));
-    let drain = start.drain();
     let (draining, mut drained) = tokio::sync::oneshot::channel();
     let ending = async {
         let reason = stop.next().await;
+        let drain = *newest_drain.borrow();
         output::note(&format!(
-            "stopping: jobs have {} s to end; a second signal stops them",
-            drain.as_secs()
+            "stopping: jobs have {drain:?} to end; a second signal stops them"
         ));
         tokio::select! {
             () = daemon.stop(drain) => {}
@@ -318,6 +322,7 @@ async fn reload(
     first: ServeConfig,
     daemon: Daemon,
     tls: Option<Tls>,
+    drains: watch::Sender<Duration>,
 ) {
     let Ok(mut hangups) = hangups else {
         return output::note("SIGHUP can't be handled: the configuration is not read again");
@@ -331,7 +336,10 @@ async fn reload(
         let again =
             tokio::task::spawn_blocking(move || read_again(&path, &first, &daemon, tls.as_ref()));
         match again.await {
-            Ok(Ok(())) => output::note("the configuration was read again"),
+            Ok(Ok(config)) => {
+                drains.send_replace(drain(&config));
+                output::note("the configuration was read again");
+            }
             Ok(Err(why)) => output::note(&format!("the configuration is as before: {why}")),
             Err(error) => output::note(&format!("the configuration is as before: {error}")),
         }
@@ -343,7 +351,7 @@ fn read_again(
     first: &ServeConfig,
     daemon: &Daemon,
     tls: Option<&Tls>,
-) -> Result<(), String> {
+) -> Result<ServeConfig, String> {
     let config = ServeConfig::read(path).map_err(|error| error.to_string())?;
     let fixed = [
         ("roots", config.roots == first.roots),
@@ -361,5 +369,8 @@ fn read_again(
         tls.reload(&files.certificate, &files.key)
             .map_err(|error| error.to_string())?;
     }
-    daemon.configure(&config).map_err(|error| error.to_string())
+    let configured = daemon.configure(&config);
+    configured
+        .map(|()| config)
+        .map_err(|error| error.to_string())
 }

@@ -11,6 +11,7 @@ use crate::{
         output, remote,
     },
     config::format_size,
+    rt::clock,
 };
 
 pub(super) async fn run(command: TenantCommand) -> Result<Exit> {
@@ -81,7 +82,11 @@ async fn tokens(client: &crate::client::Client, command: TokenCommand) -> Result
                 "ID", "ROLE", "STATE", "ISSUED"
             );
             for token in list.tokens {
-                let state = if token.revoked { "revoked" } else { "valid" };
+                let state = match token.expires_at {
+                    _ if token.revoked => "revoked",
+                    Some(at) if at <= clock::unix_millis() => "expired",
+                    _ => "valid",
+                };
                 let role = format!("{:?}", token.role).to_lowercase();
                 let issued = remote::ago(token.created_at);
                 // Writing to a string does not fail.

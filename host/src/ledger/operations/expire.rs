@@ -97,7 +97,7 @@ fn remove(tx: &mut Tx<'_>, mut row: JobRow, now: u64) -> Result<u64, Broken> {
         tx.ends.put(row.number, &encode(&end))?;
     }
     row.expired = true;
-    row.log_file = false;
+    (row.log_file, row.log_hash) = (false, None);
     row.logs.bytes = 0;
     tx.save(&row, Some(row.phase))?;
     tx.keep(&row)?;

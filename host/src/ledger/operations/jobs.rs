@@ -4,8 +4,8 @@ use tempfile::NamedTempFile;
 
 use crate::{
     ledger::{
-        Failure, Finish, JobError, JobPhase, JobRecord, LogInfo, Logs, ModuleRecord, RESULT_BYTES,
-        TenantLimits,
+        Failure, Finish, JobError, JobPhase, JobRecord, LogInfo, Logs, ModuleHash, ModuleRecord,
+        RESULT_BYTES, TenantLimits,
         dir::{self, Folder, StateDir},
         tables::{JobRow, Records, Stop, encode, find, refuse},
         transaction::Tx,
@@ -92,7 +92,8 @@ fn in_phase(
 pub(in crate::ledger) struct PreparedEnd {
     finish: Finish,
     info: LogInfo,
-    file: Option<NamedTempFile>,
+    /// With the hash of its bytes.
+    file: Option<(NamedTempFile, ModuleHash)>,
 }
 
 impl PreparedEnd {
@@ -126,7 +127,8 @@ impl PreparedEnd {
         };
         let mut file = None;
         if finish.logs.tail.len() > INLINE_LOGS {
-            file = Some(dir.write(&finish.logs.tail)?);
+            let tail = &finish.logs.tail;
+            file = Some((dir.write(tail)?, ModuleHash::of(tail)));
             finish.logs.tail = Vec::new();
         }
         Ok(Self { finish, info, file })
@@ -146,14 +148,14 @@ pub(in crate::ledger) fn finish(
     if row.phase.is_ended() {
         return Ok((false, tx.record(row)?));
     }
-    if let Some(file) = file {
+    if let Some((file, hash)) = file {
         let path = tx.dir.log(id);
         // Nothing names it if the commit fails; it is replaced then, or removed at the next start.
         if let Err(error) = file.persist(&path) {
             return refuse(dir::failure(&path, &error.error).into());
         }
         tx.effects.flush.push(Folder::Logs);
-        row.log_file = true;
+        (row.log_file, row.log_hash) = (true, Some(hash));
     } else if info.bytes > 0 {
         tx.logs.put(row.number, &finish.logs.tail)?;
     }

@@ -101,9 +101,7 @@ pub(in crate::ledger) fn logs(
         let logs = view.logs.get(row.number).map_err(Broken::from)?;
         return Ok(logs.map_or_else(Vec::new, |logs| logs.value().to_vec()));
     }
-    let path = dir.log(id);
-    match std::fs::read(&path) {
-        Ok(logs) => Ok(logs),
-        Err(error) => refuse(dir::failure(&path, &error).into()),
-    }
+    let cure =
+        "the job's output can be had from a backup of this file only; all else of it is there";
+    dir::read(dir.log(id), row.log_hash.as_ref(), cure).or_else(|failure| refuse(failure.into()))
 }

@@ -104,16 +104,11 @@ pub(in crate::ledger) fn get(
 
 /// The bytes of a file that a record names.
 pub(in crate::ledger) fn read(dir: &StateDir, hash: &ModuleHash) -> Result<Vec<u8>, Failure> {
-    let path = dir.module(hash);
-    let bytes = std::fs::read(&path).map_err(|error| dir::failure(&path, &error))?;
-    if ModuleHash::of(&bytes) == *hash {
-        return Ok(bytes);
-    }
-    Err(Failure::Damaged {
-        path,
-        reason: "its bytes are not those that were pushed; pushing the module again puts them back"
-            .to_owned(),
-    })
+    dir::read(
+        dir.module(hash),
+        Some(hash),
+        "push the module again, which puts it back",
+    )
 }
 
 /// All modules of a tenant, by hash.

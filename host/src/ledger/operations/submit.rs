@@ -114,6 +114,7 @@ pub(in crate::ledger) fn submit(
         spent_wall_ms: 0,
         logs: Default::default(),
         log_file: false,
+        log_hash: None,
         expired: false,
         tenant: new.tenant,
     };

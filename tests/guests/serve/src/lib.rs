@@ -233,6 +233,13 @@ fn main() -> Result<()> {
             println!("done");
         }
         Some("env") => println!("{}", std::env::var("GREETING").unwrap_or_default()),
+        Some("until") => {
+            println!("waits, attempt {}", wrun::context()?.job_attempt);
+            while std::fs::metadata("/data/go").is_err() {
+                wrun::sleep(Duration::from_millis(10));
+            }
+            println!("went");
+        }
         Some("read") => println!(
             "{}",
             std::fs::read_to_string("/data/file").unwrap_or_default()

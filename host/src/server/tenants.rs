@@ -33,7 +33,7 @@ const MAX_VALID: u64 = 100 * YEAR;
 
 /// The tenants: all for the host, its own for a tenant.
 #[utoipa::path(get, path = "/v1/tenants", tag = "tenants",
-    responses((status = 200, body = TenantList), (status = 401, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = TenantList), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<TenantList>> {
     let slots = app.daemon.tenants().into_iter();
     let seen: Vec<_> = slots

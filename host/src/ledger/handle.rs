@@ -183,7 +183,7 @@ impl Ledger {
     /// Issues a token. Its text is given this once.
     ///
     /// # Errors
-    /// When there is no such tenant.
+    /// When there is no such tenant, or it has too many valid tokens.
     pub fn issue(&self, new: NewToken) -> Result<(TokenText, TokenRecord), TokenError> {
         block_on(self.apply(move |tx| tokens::issue(tx, new)))
     }

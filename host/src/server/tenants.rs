@@ -156,7 +156,7 @@ async fn own_tokens(app: &App, tenant: TenantName) -> Result<Vec<TokenRecord>> {
 #[utoipa::path(post, path = "/v1/tenants/{name}/tokens", tag = "tenants", request_body = TokenRequest,
     params(("name" = String, Path, description = "The tenant's name.")),
     responses((status = 201, body = IssuedToken), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
         (status = 429, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn issue(
     State(app): State<App>,

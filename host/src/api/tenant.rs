@@ -89,6 +89,9 @@ pub struct TenantUse {
     pub concurrent_compilations: u64,
     /// Jobs that have not ended.
     pub jobs: u64,
+    /// Bytes of ended jobs that are kept.
+    #[serde(default)]
+    pub retention_bytes: u64,
     /// Seconds of processor time since the server started.
     pub cpu_seconds: f64,
 }

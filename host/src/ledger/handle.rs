@@ -431,6 +431,14 @@ impl Ledger {
         self.read(|view| list::counts(view, tenant))
     }
 
+    /// Bytes of a tenant's ended jobs, which its retention bounds.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub fn kept_bytes(&self, tenant: &TenantName) -> Result<u64, Failure> {
+        self.read(|view| Ok(view.kept_bytes(tenant.as_str())?))
+    }
+
     /// What is kept of a job's output; with a tenant only if it is that one's. Nothing before it ended.
     ///
     /// # Errors

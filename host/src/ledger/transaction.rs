@@ -224,14 +224,6 @@ impl<'t> Tx<'t> {
             .get(key)?
             .map_or(0, |bytes| bytes.value()))
     }
-
-    pub(super) fn kept_bytes(&self, tenant: &str) -> Result<u64, Broken> {
-        Ok(self
-            .kept
-            .table()
-            .get(tenant)?
-            .map_or(0, |kept| kept.value()))
-    }
 }
 
 impl Records for Tx<'_> {
@@ -253,6 +245,9 @@ impl Records for Tx<'_> {
     fn counts(&self) -> &impl ReadableTable<(Text, u8), u64> {
         self.counts.table()
     }
+    fn kept(&self) -> &impl ReadableTable<Text, u64> {
+        self.kept.table()
+    }
 }
 
 /// A reading transaction with its tables: all as of one commit.
@@ -268,6 +263,7 @@ pub(super) struct View {
     pub(super) logs: ReadOnlyTable<u64, Bytes>,
     pub(super) phases: ReadOnlyTable<(Text, u8, u64), ()>,
     counts: ReadOnlyTable<(Text, u8), u64>,
+    kept: ReadOnlyTable<Text, u64>,
 }
 
 impl View {
@@ -290,6 +286,7 @@ impl View {
             logs: table(transaction, tables::LOGS)?,
             phases: table(transaction, tables::PHASES)?,
             counts: table(transaction, tables::COUNTS)?,
+            kept: table(transaction, tables::KEPT)?,
         })
     }
 }
@@ -331,5 +328,8 @@ impl Records for View {
     }
     fn counts(&self) -> &impl ReadableTable<(Text, u8), u64> {
         &self.counts
+    }
+    fn kept(&self) -> &impl ReadableTable<Text, u64> {
+        &self.kept
     }
 }

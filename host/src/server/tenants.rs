@@ -259,6 +259,7 @@ fn view(daemon: &crate::daemon::Daemon, slot: &Arc<TenantSlot>) -> Result<Tenant
             module_bytes: modules.iter().map(|module| module.size).sum(),
             concurrent_compilations: slot.node.compiling() as u64,
             jobs: counts.queued + counts.running,
+            retention_bytes: daemon.ledger().kept_bytes(name)?,
             cpu_seconds: slot.node.cpu().as_secs_f64(),
         },
         http: slot

@@ -11,7 +11,7 @@ use crate::types::TenantLimits;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Everything, for a host's admin; a tenant's own admin also issues that tenant's tokens and restarts its jobs.
+    /// Everything, for a host's admin; for a tenant's own, what `submit` may, and to list, issue and revoke that tenant's tokens.
     Admin,
     /// Push modules, submit and cancel jobs, and read.
     Submit,
@@ -89,6 +89,9 @@ pub struct TenantUse {
     pub concurrent_compilations: u64,
     /// Jobs that have not ended.
     pub jobs: u64,
+    /// Bytes of ended jobs that are kept.
+    #[serde(default)]
+    pub retention_bytes: u64,
     /// Seconds of processor time since the server started.
     pub cpu_seconds: f64,
 }

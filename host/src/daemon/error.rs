@@ -109,6 +109,8 @@ impl From<ledger::TokenError> for DaemonError {
         let message = error.to_string();
         match error {
             E::NoTenant(_) | E::NotFound(_) => Self::NotFound(message),
+            // Waiting makes no room.
+            E::TooMany { .. } => Self::Conflict(message),
             E::Failed(failure) => failure.into(),
         }
     }

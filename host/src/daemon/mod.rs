@@ -351,7 +351,7 @@ impl Daemon {
         let _ = tokio::time::timeout(patience, all_ended).await;
         self.0.abandoning.store(true, Ordering::SeqCst);
         let left: Vec<_> = self.0.live.lock().values().cloned().collect();
-        for job in left {
+        for job in &left {
             job.abandon();
         }
         let gone = async {
@@ -360,8 +360,14 @@ impl Daemon {
             }
         };
         let _ = tokio::time::timeout(Duration::from_secs(5), gone).await;
+        let used: Vec<_> = left.iter().filter_map(|job| job.used()).collect();
         let ledger = self.0.ledger.clone();
-        let _ = tokio::task::spawn_blocking(move || ledger.close()).await;
+        let close = move || {
+            // What they used counts at the next start. A disk that fails is told of by `close`, which nobody hears either.
+            let _ = ledger.checkpoint(&used);
+            ledger.close()
+        };
+        let _ = tokio::task::spawn_blocking(close).await;
     }
 
     /// A tenant's job as the ledger has it.

@@ -246,6 +246,18 @@ pub enum TokenError {
     /// No such token.
     #[error("there is no token `{0}`")]
     NotFound(String),
+    /// Too many valid ones.
+    #[error(
+        "tenant `{tenant}` has {valid} valid tokens, and {limit} are the most: revoke one that nobody needs first"
+    )]
+    TooMany {
+        /// The tenant.
+        tenant: TenantName,
+        /// How many it may have.
+        limit: usize,
+        /// How many it has.
+        valid: usize,
+    },
     /// See [`Failure`].
     #[error(transparent)]
     Failed(#[from] Failure),

@@ -183,7 +183,7 @@ impl Ledger {
     /// Issues a token. Its text is given this once.
     ///
     /// # Errors
-    /// When there is no such tenant.
+    /// When there is no such tenant, or it has too many valid tokens.
     pub fn issue(&self, new: NewToken) -> Result<(TokenText, TokenRecord), TokenError> {
         block_on(self.apply(move |tx| tokens::issue(tx, new)))
     }
@@ -429,6 +429,14 @@ impl Ledger {
     /// When the ledger fails.
     pub fn counts(&self, tenant: Option<&TenantName>) -> Result<JobCounts, Failure> {
         self.read(|view| list::counts(view, tenant))
+    }
+
+    /// Bytes of a tenant's ended jobs, which its retention bounds.
+    ///
+    /// # Errors
+    /// When the ledger fails.
+    pub fn kept_bytes(&self, tenant: &TenantName) -> Result<u64, Failure> {
+        self.read(|view| Ok(view.kept_bytes(tenant.as_str())?))
     }
 
     /// What is kept of a job's output; with a tenant only if it is that one's. Nothing before it ended.

@@ -251,6 +251,7 @@ pub(super) trait Records {
     fn specs(&self) -> &impl ReadableTable<u64, Bytes>;
     fn ends(&self) -> &impl ReadableTable<u64, Bytes>;
     fn counts(&self) -> &impl ReadableTable<(Text, u8), u64>;
+    fn kept(&self) -> &impl ReadableTable<Text, u64>;
 
     fn tenant(&self, name: &TenantName) -> Result<Option<TenantRecord>, Broken> {
         find(self.tenants(), name.as_str(), "tenants")
@@ -276,6 +277,12 @@ pub(super) trait Records {
     fn count(&self, whose: &str, phase: JobPhase) -> Result<u64, Broken> {
         let count = self.counts().get((whose, phase.number()))?;
         Ok(count.map_or(0, |count| count.value()))
+    }
+
+    /// Bytes of a tenant's ended jobs.
+    fn kept_bytes(&self, tenant: &str) -> Result<u64, Broken> {
+        let kept = self.kept().get(tenant)?;
+        Ok(kept.map_or(0, |kept| kept.value()))
     }
 
     fn unfinished(&self, tenant: &TenantName) -> Result<u64, Broken> {

@@ -50,6 +50,14 @@ pub struct TokenRecord {
     pub expires_at: Option<u64>,
 }
 
+impl TokenRecord {
+    /// Whether it lets nobody in at this time: it was taken back, or its time is over.
+    #[must_use]
+    pub fn is_void(&self, now: u64) -> bool {
+        self.revoked || self.expires_at.is_some_and(|at| at <= now)
+    }
+}
+
 /// A token that is to be issued.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct NewToken {
@@ -147,9 +155,8 @@ impl TokenBook {
         let (hash, record) = known.map_or(nobody, |(hash, record)| (*hash, Some(record)));
         // `Hash`'s own comparison takes the same time wherever they differ.
         let same = blake3::hash(text.as_bytes()) == hash;
-        let record = record.filter(|_| same)?;
-        let expired = record.expires_at.is_some_and(|at| at <= now);
-        (!record.revoked && !expired).then(|| record.clone())
+        let record = record.filter(|record| same && !record.is_void(now));
+        record.cloned()
     }
 }
 

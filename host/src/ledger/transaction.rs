@@ -252,14 +252,6 @@ impl<'t> Tx<'t> {
             .get(key)?
             .map_or(0, |bytes| bytes.value()))
     }
-
-    pub(super) fn kept_bytes(&self, tenant: &str) -> Result<u64, Broken> {
-        Ok(self
-            .kept
-            .table()
-            .get(tenant)?
-            .map_or(0, |kept| kept.value()))
-    }
 }
 
 impl Records for Tx<'_> {
@@ -281,6 +273,9 @@ impl Records for Tx<'_> {
     fn counts(&self) -> &impl ReadableTable<(Text, u8), u64> {
         self.counts.table()
     }
+    fn kept(&self) -> &impl ReadableTable<Text, u64> {
+        self.kept.table()
+    }
 }
 
 /// A reading transaction with its tables: all as of one commit.
@@ -296,6 +291,7 @@ pub(super) struct View {
     pub(super) logs: ReadOnlyTable<u64, Bytes>,
     pub(super) phases: ReadOnlyTable<(Text, u8, u64), ()>,
     counts: ReadOnlyTable<(Text, u8), u64>,
+    kept: ReadOnlyTable<Text, u64>,
 }
 
 impl View {
@@ -318,6 +314,7 @@ impl View {
             logs: table(transaction, tables::LOGS)?,
             phases: table(transaction, tables::PHASES)?,
             counts: table(transaction, tables::COUNTS)?,
+            kept: table(transaction, tables::KEPT)?,
         })
     }
 }
@@ -359,5 +356,8 @@ impl Records for View {
     }
     fn counts(&self) -> &impl ReadableTable<(Text, u8), u64> {
         &self.counts
+    }
+    fn kept(&self) -> &impl ReadableTable<Text, u64> {
+        &self.kept
     }
 }

@@ -23,7 +23,7 @@ pub(super) async fn ready(State(app): State<App>) -> (StatusCode, &'static str) 
 
 /// What the server is, and who asks.
 #[utoipa::path(get, path = "/v1/info", tag = "server",
-    responses((status = 200, body = ServerInfo), (status = 401, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = ServerInfo), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(super) async fn info(State(app): State<App>, caller: Caller) -> Result<Json<ServerInfo>> {
     let node = app.daemon.info();
     let sandboxes = serde_json::to_value(node.engine.strategy).ok();

@@ -174,7 +174,7 @@ fn phases_of(text: &str) -> Result<Vec<JobPhase>> {
 
 /// A job.
 #[utoipa::path(get, path = "/v1/jobs/{id}", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
-    responses((status = 200, body = JobView), (status = 401, body = Problem), (status = 404, body = Problem),
+    responses((status = 200, body = JobView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem),
         (status = 429, body = Problem)))]
 pub(super) async fn show(
     State(app): State<App>,
@@ -325,7 +325,7 @@ pub(super) async fn live(app: &App, caller: &Caller, id: &str) -> Result<Option<
 
 /// Cancels a job; it ends within a moment.
 #[utoipa::path(post, path = "/v1/jobs/{id}/cancel", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
-    responses((status = 202, body = JobView), (status = 401, body = Problem), (status = 403, body = Problem),
+    responses((status = 202, body = JobView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem)))]
 pub(super) async fn cancel(
     State(app): State<App>,
@@ -347,7 +347,7 @@ pub(super) async fn cancel(
 
 /// Runs a job again that is in quarantine. For the host's admin.
 #[utoipa::path(post, path = "/v1/jobs/{id}/restart", tag = "jobs", params(("id" = String, Path, description = "The job's id.")),
-    responses((status = 202, body = JobView), (status = 401, body = Problem), (status = 403, body = Problem),
+    responses((status = 202, body = JobView), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
         (status = 404, body = Problem), (status = 409, body = Problem), (status = 429, body = Problem)))]
 pub(super) async fn restart(
     State(app): State<App>,

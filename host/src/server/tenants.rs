@@ -33,7 +33,7 @@ const MAX_VALID: u64 = 100 * YEAR;
 
 /// The tenants: all for the host, its own for a tenant.
 #[utoipa::path(get, path = "/v1/tenants", tag = "tenants",
-    responses((status = 200, body = TenantList), (status = 401, body = Problem), (status = 429, body = Problem)))]
+    responses((status = 200, body = TenantList), (status = 400, body = Problem), (status = 401, body = Problem), (status = 404, body = Problem), (status = 429, body = Problem)))]
 pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Json<TenantList>> {
     let slots = app.daemon.tenants().into_iter();
     let seen: Vec<_> = slots
@@ -156,7 +156,7 @@ async fn own_tokens(app: &App, tenant: TenantName) -> Result<Vec<TokenRecord>> {
 #[utoipa::path(post, path = "/v1/tenants/{name}/tokens", tag = "tenants", request_body = TokenRequest,
     params(("name" = String, Path, description = "The tenant's name.")),
     responses((status = 201, body = IssuedToken), (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem),
-        (status = 404, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
+        (status = 404, body = Problem), (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
         (status = 429, body = Problem), (status = 507, body = Problem)))]
 pub(super) async fn issue(
     State(app): State<App>,
@@ -259,6 +259,7 @@ fn view(daemon: &crate::daemon::Daemon, slot: &Arc<TenantSlot>) -> Result<Tenant
             module_bytes: modules.iter().map(|module| module.size).sum(),
             concurrent_compilations: slot.node.compiling() as u64,
             jobs: counts.queued + counts.running,
+            retention_bytes: daemon.ledger().kept_bytes(name)?,
             cpu_seconds: slot.node.cpu().as_secs_f64(),
         },
         http: slot

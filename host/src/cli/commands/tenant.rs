@@ -3,7 +3,7 @@
 use std::{fmt::Write as _, time::Duration};
 
 use crate::{
-    api::{Role, TenantLimits, TenantRequest, TenantView, TokenRequest},
+    api::{Role, TenantLimits, TenantRequest, TenantUse, TenantView, TokenRequest},
     cli::{
         Exit,
         args::{TenantAddArgs, TenantCommand, TokenCommand},
@@ -152,49 +152,87 @@ fn table(tenants: &[TenantView]) -> String {
         };
         // Writing to a string does not fail.
         let _ = writeln!(text, "{} (weight {}{from})", tenant.name, tenant.weight);
-        let (used, limits) = (&tenant.used, &tenant.limits);
-        let sizes = [
-            ("memory", used.memory, limits.memory),
-            ("object bytes", used.object_bytes, limits.object_bytes),
-            ("spilled bytes", used.spilled_bytes, limits.spilled_bytes),
-            ("queued bytes", used.queued_bytes, limits.queued_bytes),
-            ("module bytes", used.module_bytes, limits.module_bytes),
-            ("log bytes", used.log_bytes, None),
-        ];
-        let counts = [
-            ("jobs", used.jobs, limits.jobs),
-            ("queued tasks", used.queued_tasks, limits.queued_tasks),
-            ("sandboxes", used.sandboxes, limits.sandboxes),
-            ("actors", used.actors, limits.actors),
-            ("open files", used.open_files, limits.open_files),
-            ("handles", used.handles, limits.handles),
-            (
-                "compilations",
-                used.concurrent_compilations,
-                limits.concurrent_compilations,
-            ),
-        ];
-        let of =
-            |limit: Option<String>| limit.map_or(String::new(), |limit| format!(" of {limit}"));
-        for (name, used, limit) in sizes {
-            let _ = writeln!(
-                text,
-                "  {name:<14} {}{}",
-                format_size(used),
-                of(limit.map(format_size))
-            );
-        }
-        for (name, used, limit) in counts {
-            let _ = writeln!(
-                text,
-                "  {name:<14} {used}{}",
-                of(limit.map(|n| n.to_string()))
-            );
-        }
-        let _ = writeln!(text, "  {:<14} {:.1} s", "processor time", used.cpu_seconds);
-        if !tenant.http.is_empty() {
-            let _ = writeln!(text, "  {:<14} {}", "http", tenant.http.join(", "));
+        let cpu = format!("{:.1} s", tenant.used.cpu_seconds);
+        let http = (!tenant.http.is_empty()).then(|| ("http", tenant.http.join(", ")));
+        let rows = rows(&tenant.used, &tenant.limits);
+        for (name, value) in rows.chain([("processor time", cpu)]).chain(http) {
+            let _ = writeln!(text, "  {name:<15} {value}");
         }
     }
     text
+}
+
+/// What a tenant has of what it may have; of a limit that nothing counts against, what it is.
+#[allow(clippy::too_many_lines, reason = "two for each limit")]
+fn rows(
+    used: &TenantUse,
+    limits: &TenantLimits,
+) -> impl Iterator<Item = (&'static str, String)> + use<> {
+    // Whoever adds a limit shows it.
+    let TenantLimits {
+        memory,
+        object_bytes,
+        spilled_bytes,
+        sandboxes,
+        queued_tasks,
+        queued_bytes,
+        actors,
+        open_files,
+        handles,
+        log_bytes,
+        module_bytes,
+        concurrent_compilations,
+        compile_seconds,
+        cpu_seconds_per_task,
+        cpu_seconds_per_job,
+        wall_seconds_per_job,
+        result_bytes,
+        requests_per_second,
+        jobs,
+        retention_seconds,
+        retention_bytes,
+    } = *limits;
+    let of = |used: String, limit: Option<String>| match limit {
+        Some(limit) => Some(format!("{used} of {limit}")),
+        None => Some(used),
+    };
+    let bytes = |used, limit: Option<u64>| of(format_size(used), limit.map(format_size));
+    let count = |used: u64, limit: Option<u64>| of(used.to_string(), limit.map(|n| n.to_string()));
+    let seconds = |limit: Option<u64>| limit.map(|n| format!("{n} s"));
+    // What is counted is that of all jobs.
+    let log_limit = log_bytes.map(|limit| format!("{} for each job", format_size(limit)));
+    [
+        ("memory", bytes(used.memory, memory)),
+        ("object bytes", bytes(used.object_bytes, object_bytes)),
+        ("spilled bytes", bytes(used.spilled_bytes, spilled_bytes)),
+        ("queued bytes", bytes(used.queued_bytes, queued_bytes)),
+        ("module bytes", bytes(used.module_bytes, module_bytes)),
+        ("log bytes", of(format_size(used.log_bytes), log_limit)),
+        (
+            "retention bytes",
+            bytes(used.retention_bytes, retention_bytes),
+        ),
+        ("jobs", count(used.jobs, jobs)),
+        ("queued tasks", count(used.queued_tasks, queued_tasks)),
+        ("sandboxes", count(used.sandboxes, sandboxes)),
+        ("actors", count(used.actors, actors)),
+        ("open files", count(used.open_files, open_files)),
+        ("handles", count(used.handles, handles)),
+        (
+            "compilations",
+            count(used.concurrent_compilations, concurrent_compilations),
+        ),
+        ("compile time", seconds(compile_seconds)),
+        ("cpu per task", seconds(cpu_seconds_per_task)),
+        ("cpu per job", seconds(cpu_seconds_per_job)),
+        ("time per job", seconds(wall_seconds_per_job)),
+        ("result bytes", result_bytes.map(format_size)),
+        (
+            "requests",
+            requests_per_second.map(|n| format!("{n} in a second")),
+        ),
+        ("retention", seconds(retention_seconds)),
+    ]
+    .into_iter()
+    .filter_map(|(name, value)| Some((name, value?)))
 }

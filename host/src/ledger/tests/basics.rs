@@ -346,6 +346,57 @@ fn tokens_are_issued_rotated_and_revoked_for_good() {
 }
 
 #[test]
+fn a_tenant_has_so_many_tokens_and_void_ones_make_room() {
+    const MOST: usize = 256;
+    let temp = tempfile::tempdir().unwrap();
+    let (ledger, _) = open(temp.path());
+    tenant(&ledger, "a", TenantLimits::default());
+    tenant(&ledger, "b", TenantLimits::default());
+    let host = ledger.issue(token(None, Role::Admin)).unwrap().0;
+    let issue = |role| ledger.issue(token(Some("a"), role));
+    let of_a = || {
+        let tokens = ledger.tokens().unwrap().into_iter();
+        let own = tokens.filter(|token| token.tenant == Some(name("a")));
+        own.collect::<Vec<_>>()
+    };
+    let (first, record) = issue(Role::Read).unwrap();
+    for _ in 1..MOST {
+        issue(Role::Submit).unwrap();
+    }
+    let full = TokenError::TooMany {
+        tenant: name("a"),
+        limit: MOST,
+        valid: MOST,
+    };
+    assert_eq!(issue(Role::Read).unwrap_err(), full);
+    assert_eq!(
+        ledger.rotate(token(Some("a"), Role::Admin)).unwrap_err(),
+        full,
+        "it takes none back"
+    );
+    assert_eq!(of_a().len(), MOST);
+    assert!(ledger.issue(token(Some("b"), Role::Read)).is_ok());
+
+    ledger.revoke(&record.id).unwrap();
+    assert_eq!(
+        of_a().len(),
+        MOST,
+        "one that is void is listed until its place is needed"
+    );
+    issue(Role::Read).unwrap();
+    assert!(of_a().iter().all(|token| token.id != record.id));
+    assert_eq!(ledger.verify(first.reveal()), None);
+    for _ in 0..3 {
+        let (fresh, _) = ledger.rotate(token(Some("a"), Role::Submit)).unwrap();
+        assert!(ledger.verify(fresh.reveal()).is_some());
+        assert_eq!(of_a().len(), MOST);
+    }
+    let valid = of_a().iter().filter(|token| !token.revoked).count();
+    assert_eq!(valid, 2);
+    assert!(ledger.verify(host.reveal()).is_some());
+}
+
+#[test]
 fn jobs_are_listed_newest_first_page_by_page() {
     let temp = tempfile::tempdir().unwrap();
     let (ledger, _) = open(temp.path());

@@ -2,7 +2,7 @@
 
 use crate::{
     ledger::{
-        JOBS, JobPhase, ModuleHash, ModuleRecord, NewJob, SubmitError, Submitted,
+        JOBS, JobPhase, ModuleHash, ModuleRecord, NewJob, SubmitError, Submitted, TenantRecord,
         tables::{JobRow, Records, Stop, encode, find, refuse},
         transaction::Tx,
     },
@@ -71,25 +71,8 @@ pub(in crate::ledger) fn submit(
             module: new.module,
         });
     };
-    let unfinished = tx.unfinished(&new.tenant)?;
-    let limit = record.limits.jobs.unwrap_or(JOBS);
-    if unfinished >= limit {
-        return refuse(SubmitError::TooMany {
-            tenant: new.tenant,
-            limit,
-            unfinished,
-        });
-    }
     let size = u64::try_from(spec.len()).unwrap_or(u64::MAX);
-    let used = tx.pending_bytes(tenant)?;
-    if used.saturating_add(size) > PENDING {
-        return refuse(SubmitError::TooMuch {
-            tenant: new.tenant,
-            limit: PENDING,
-            used,
-            size,
-        });
-    }
+    may_have(tx, &record, size)?;
     if let Err(full) = tx.take_room(size.saturating_add(OVERHEAD)) {
         return refuse(full.into());
     }
@@ -120,6 +103,29 @@ pub(in crate::ledger) fn submit(
     };
     write(tx, &row, &spec, module)?;
     Ok(Submitted::New(row.into_record(new.spec, None)))
+}
+
+/// Whether a tenant may have one more job, of so many bytes.
+fn may_have(tx: &Tx<'_>, tenant: &TenantRecord, size: u64) -> Result<(), Stop<SubmitError>> {
+    let unfinished = tx.unfinished(&tenant.name)?;
+    let limit = tenant.limits.jobs.unwrap_or(JOBS);
+    if unfinished >= limit {
+        return refuse(SubmitError::TooMany {
+            tenant: tenant.name.clone(),
+            limit,
+            unfinished,
+        });
+    }
+    let used = tx.pending_bytes(tenant.name.as_str())?;
+    if used.saturating_add(size) > PENDING {
+        return refuse(SubmitError::TooMuch {
+            tenant: tenant.name.clone(),
+            limit: PENDING,
+            used,
+            size,
+        });
+    }
+    Ok(())
 }
 
 /// The job that this key stands for.

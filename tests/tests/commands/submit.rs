@@ -152,6 +152,10 @@ fn a_module_is_sent_once() {
     assert_eq!(modules["modules"].as_array().unwrap().len(), 1);
 }
 
+/// Of a server that stops; the next one is there soon.
+const STOPPING: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n\
+    {\"error\": {\"code\": \"unavailable\", \"message\": \"the server stops\"}}";
+
 #[test]
 fn it_goes_on_over_lost_connections() {
     const HALF: usize = 1_000;
@@ -177,9 +181,14 @@ fn it_goes_on_over_lost_connections() {
                 300 | 700 | 1_500 => proxy.cut(),
                 // The job waits, and so does whoever follows it.
                 n if n == 1 + HALF => {
+                    let tries = || {
+                        let so_far = proxy.connections();
+                        eventually("it tries again", || proxy.connections() > so_far + 1);
+                    };
                     proxy.lead_nowhere();
-                    let so_far = proxy.connections();
-                    eventually("it tries again", || proxy.connections() > so_far + 1);
+                    tries();
+                    proxy.answer(STOPPING);
+                    tries();
                     proxy.lead_to(&server);
                     gate.go();
                 }

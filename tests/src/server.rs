@@ -207,7 +207,17 @@ impl Server {
     /// Its exit code after SIGTERM.
     pub fn stop(mut self) -> i32 {
         self.signal("-TERM");
-        self.child.wait().unwrap().code().unwrap()
+        self.ended()
+    }
+
+    /// Its exit code, once it ended.
+    pub fn ended(&mut self) -> i32 {
+        let mut status = None;
+        eventually("the server ends", || {
+            status = self.child.try_wait().unwrap();
+            status.is_some()
+        });
+        status.unwrap().code().unwrap()
     }
 
     /// The command line, told of this server and this token.

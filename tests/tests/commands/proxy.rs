@@ -18,9 +18,19 @@ pub(crate) struct Proxy {
     shared: Arc<Shared>,
 }
 
+/// What becomes of a new connection.
+#[derive(Clone)]
+enum Lead {
+    /// It goes to the server there.
+    To(String),
+    /// It is closed.
+    Nowhere,
+    /// It gets this, whatever it asks.
+    Answer(&'static str),
+}
+
 struct Shared {
-    /// Where the server is; nothing while nobody is to reach it.
-    server: Mutex<Option<String>>,
+    lead: Mutex<Lead>,
     open: Mutex<Vec<TcpStream>>,
     sent: AtomicU64,
     connections: AtomicU64,
@@ -31,7 +41,7 @@ impl Proxy {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
         let shared = Arc::new(Shared {
-            server: Mutex::default(),
+            lead: Mutex::new(Lead::Nowhere),
             open: Mutex::default(),
             sent: AtomicU64::new(0),
             connections: AtomicU64::new(0),
@@ -52,13 +62,23 @@ impl Proxy {
     /// From now on it leads to this one.
     pub(crate) fn lead_to(&self, server: &Server) {
         let (_, host) = server.address.split_once("://").unwrap();
-        *self.shared.server.lock().unwrap() = Some(host.to_owned());
+        self.lead(Lead::To(host.to_owned()));
     }
 
     /// What comes is closed at once, and what there is too.
     pub(crate) fn lead_nowhere(&self) {
-        *self.shared.server.lock().unwrap() = None;
+        self.lead(Lead::Nowhere);
         self.cut();
+    }
+
+    /// What comes gets this answer and is closed, and what there is is closed at once.
+    pub(crate) fn answer(&self, answer: &'static str) {
+        self.lead(Lead::Answer(answer));
+        self.cut();
+    }
+
+    fn lead(&self, lead: Lead) {
+        *self.shared.lead.lock().unwrap() = lead;
     }
 
     /// Closes what connections there are.
@@ -87,11 +107,19 @@ impl Proxy {
 impl Shared {
     fn serve(self: &Arc<Self>, client: &TcpStream) {
         self.connections.fetch_add(1, SeqCst);
-        let server = self.server.lock().unwrap().clone();
-        // Dropping it closes it.
-        let Some(Ok(server)) = server.map(TcpStream::connect) else {
-            return;
+        let lead = self.lead.lock().unwrap().clone();
+        // Dropping the client's closes it.
+        let server = match lead {
+            Lead::To(host) => TcpStream::connect(host),
+            Lead::Nowhere => return,
+            Lead::Answer(answer) => {
+                let mut client = client;
+                let _ = client.read(&mut [0; 16 << 10]);
+                let _ = client.write_all(answer.as_bytes());
+                return;
+            }
         };
+        let Ok(server) = server else { return };
         let mut open = self.open.lock().unwrap();
         open.extend([client, &server].map(|stream| stream.try_clone().unwrap()));
         let (shared, up) = (self.clone(), (client.try_clone(), server.try_clone()));

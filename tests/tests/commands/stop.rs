@@ -68,7 +68,7 @@ fn what_ends_in_time_is_recorded_and_nothing_new_is_taken() {
     gate.go();
     let (rest, code, said) = follow.end();
     assert_eq!((rest, code), (vec!["went".to_owned()], 0), "{said}");
-    assert_eq!(server.child.wait().unwrap().code(), Some(143));
+    assert_eq!(server.ended(), 143);
     let server = gate.0.start();
     let admin = User::admin(&server, &gate.0);
     let status = admin.run(&["job", "status", &id]);
@@ -132,7 +132,7 @@ fn a_second_signal_does_not_wait() {
         eventually("it says that it stops", || is_stopping(&server));
         assert!(server.child.try_wait().unwrap().is_none());
         server.signal(second);
-        assert_eq!(server.child.wait().unwrap().code(), Some(code));
+        assert_eq!(server.ended(), code);
         runs_again(&mut gate, &id, follow);
     }
 }

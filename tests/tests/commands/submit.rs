@@ -152,56 +152,69 @@ fn a_module_is_sent_once() {
     assert_eq!(modules["modules"].as_array().unwrap().len(), 1);
 }
 
+/// Of a server that stops; the next one is there soon.
+const STOPPING: &str = "HTTP/1.1 503 Service Unavailable\r\ncontent-type: application/json\r\nconnection: close\r\n\r\n\
+    {\"error\": {\"code\": \"unavailable\", \"message\": \"the server stops\"}}";
+
 #[test]
 fn it_goes_on_over_lost_connections() {
-    const LINES: usize = 3_000;
-    // All events are kept that nobody reads for a moment.
-    let mut place = Place::with("[tenant.default]\nlog_bytes = \"64MiB\"");
-    let server = place.start();
-    let admin = User::admin(&server, &place);
-    let proxy = Proxy::to(&server);
+    const HALF: usize = 1_000;
     for json in [false, true] {
-        let count = LINES.to_string();
-        let mut args = vec!["submit", SERVE];
-        if json {
-            args.push("--json");
-        }
-        args.extend(["--", "chatter", &count]);
-        let before = proxy.connections();
+        let mut gate = Gate::with("");
+        // All events are kept that nobody reads for a moment.
+        let limit = "[tenant.default]\nlog_bytes = \"64MiB\"\n";
+        gate.0.config.push_str(limit);
+        let server = gate.0.start();
+        let admin = User::admin(&server, &gate.0);
+        let proxy = Proxy::to(&server);
+        let count = HALF.to_string();
+        let options: &[&str] = if json { &["--json"] } else { &[] };
+        let args = [&["submit"], options, &[SERVE, "--", "until", &count]].concat();
         let mut submit = Running::start(through(&proxy, admin, &args));
         let mut printed = Vec::new();
-        let number = |line: &str| {
-            if !json {
-                return Some(line.to_owned());
-            }
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            assert_ne!(line["type"], "error", "{line}");
-            let is_log = line["type"] == "log";
-            is_log.then(|| line["text"].as_str().unwrap().to_owned())
-        };
         while let Some(line) = submit.line() {
-            let Some(number) = number(&line) else {
+            let Some(text) = printed_text(line, json) else {
                 continue;
             };
-            printed.push(number);
+            printed.push(text);
             match printed.len() {
-                500 | 1_500 => proxy.cut(),
-                2_000 => {
+                300 | 700 | 1_500 => proxy.cut(),
+                // The job waits, and so does whoever follows it.
+                n if n == 1 + HALF => {
+                    let tries = || {
+                        let so_far = proxy.connections();
+                        eventually("it tries again", || proxy.connections() > so_far + 1);
+                    };
                     proxy.lead_nowhere();
-                    let so_far = proxy.connections();
-                    eventually("it tries again", || proxy.connections() > so_far);
+                    tries();
+                    proxy.answer(STOPPING);
+                    tries();
                     proxy.lead_to(&server);
+                    gate.go();
                 }
                 _ => {}
             }
         }
         let (_, code, said) = submit.end();
         assert_eq!(code, 0, "{said}");
-        let all: Vec<_> = (0..LINES).map(|n| n.to_string()).collect();
+        let numbers = (0..2 * HALF).map(|n| n.to_string());
+        let all = ["waits, attempt 0".to_owned()].into_iter().chain(numbers);
+        let all: Vec<_> = all.chain(["went".to_owned()]).collect();
         let wrong = printed.iter().zip(&all).find(|(one, other)| one != other);
-        assert_eq!((wrong, printed.len()), (None, LINES), "each line once");
-        assert!(proxy.connections() - before > 3, "they were cut");
+        assert_eq!((wrong, printed.len()), (None, all.len()), "each line once");
     }
+}
+
+/// What the job printed of a line of output, if anything.
+fn printed_text(line: String, json: bool) -> Option<String> {
+    if !json {
+        return Some(line);
+    }
+    let line: serde_json::Value = serde_json::from_str(&line).unwrap();
+    assert_ne!(line["type"], "error", "{line}");
+    assert_ne!(line["event"], "dropped", "{line}");
+    let is_log = line["type"] == "log";
+    is_log.then(|| line["text"].as_str().unwrap().to_owned())
 }
 
 /// Follows a job over a stop of its server and the start of the next, with these arguments of `wrun`.

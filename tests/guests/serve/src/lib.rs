@@ -214,6 +214,14 @@ fn story(level: u32) -> Result<u32> {
     Ok(level)
 }
 
+/// A line and a task for each.
+fn chatter(numbers: std::ops::Range<u64>) {
+    for n in numbers {
+        println!("{n}");
+        let _ = double::remote(1).get();
+    }
+}
+
 #[wrun::main]
 fn main() -> Result<()> {
     let args: Vec<String> = std::env::args().skip(1).collect();
@@ -221,10 +229,7 @@ fn main() -> Result<()> {
     match args.first().map(String::as_str) {
         Some("lines") => (0..number(1)).for_each(|n| println!("line {n}")),
         Some("story") => println!("{}", story::remote(2).get()?),
-        Some("chatter") => (0..number(1)).for_each(|n| {
-            println!("{n}");
-            let _ = double::remote(1).get();
-        }),
+        Some("chatter") => chatter(0..number(1)),
         Some("exit") => std::process::exit(i32::try_from(number(1)).unwrap_or(1)),
         Some("fail") => wrun::bail!("it was to fail"),
         Some("nap") => {
@@ -235,9 +240,11 @@ fn main() -> Result<()> {
         Some("env") => println!("{}", std::env::var("GREETING").unwrap_or_default()),
         Some("until") => {
             println!("waits, attempt {}", wrun::context()?.job_attempt);
+            chatter(0..number(1));
             while std::fs::metadata("/data/go").is_err() {
                 wrun::sleep(Duration::from_millis(10));
             }
+            chatter(number(1)..2 * number(1));
             println!("went");
         }
         Some("read") => println!(

@@ -11,7 +11,7 @@
 use std::{
     io::{Read as _, Write as _},
     net::TcpStream,
-    time::Duration,
+    time::{Duration, Instant},
 };
 
 use serde_json::{Value as Json, json};
@@ -66,14 +66,18 @@ impl Limited {
 
     /// Waits until `wrun tenant list` has this line for the tenant.
     fn shows(&self, line: &str) {
-        eventually(line, || {
+        let end = Instant::now() + Duration::from_secs(60);
+        loop {
             let list = self.server.wrun(&self.place.token, &["tenant", "list"]);
             let list = text(&list.stdout);
             let own = list.split("one (weight").nth(1).unwrap();
-            let own: Vec<_> = own.lines().skip(1).collect();
             let words = |line: &str| line.split_whitespace().collect::<Vec<_>>().join(" ");
-            own.iter().any(|own| words(own) == line)
-        });
+            if own.lines().skip(1).any(|own| words(own) == line) {
+                return;
+            }
+            assert!(Instant::now() < end, "no `{line}` in {own}");
+            std::thread::sleep(Duration::from_millis(5));
+        }
     }
 }
 

@@ -72,7 +72,7 @@ struct Endpoint {
     at: &'static str,
     needs: Needs,
     done: u16,
-    /// Of a tenant's token, whose names it has beside the path's.
+    /// What it sends, which may name something too.
     body: &'static str,
     /// Queries that name something.
     queries: &'static [&'static str],

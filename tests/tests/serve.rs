@@ -26,8 +26,8 @@ use wrun_host::{
 use wrun_tests::{
     guest::SERVE,
     server::{
-        Place, block_on, ended, eventually, main, output, pushed, refused, task, tenant, text,
-        token,
+        Place, Server, block_on, ended, eventually, main, output, pushed, refused, task, tenant,
+        text, token,
     },
     wrun,
 };
@@ -235,6 +235,76 @@ fn what_was_accepted_is_there_after_a_kill() {
             .submit(&task(&module, "nap", vec![json!(1500)]), Some("nap"))
             .await;
         assert_eq!(same.unwrap().id, napping);
+    });
+}
+
+/// Actors live in memory, detached ones too: after a restart there are none, and their names are free.
+#[test]
+fn detached_actors_end_with_their_server() {
+    for kill in [true, false] {
+        let mut place = Place::with("drain = \"1ms\"");
+        let server = place.start();
+        let token = place.token.clone();
+        let module = block_on(pushed(&server.client(&token)));
+        let count = |server: &Server, name: &str| {
+            let client = server.client(&token);
+            let call = task(&module, "shared", vec![json!(name)]);
+            block_on(async {
+                let id = client.submit(&call, None).await.unwrap().id;
+                client.result(&id, 30).await.unwrap()
+            })
+        };
+        assert_eq!(
+            (count(&server, "n"), count(&server, "n")),
+            (json!(1), json!(2))
+        );
+        let again = block_on(async {
+            let client = server.client(&token);
+            let call = task(&module, "meet_again", vec![json!("m"), json!(60_000)]);
+            let id = client.submit(&call, None).await.unwrap().id;
+            let mut lines = client.logs(&id, 0, true).await.unwrap();
+            lines
+                .next()
+                .await
+                .unwrap()
+                .expect("the actor's first count");
+            id
+        });
+        assert_eq!(count(&server, "m"), json!(2), "others find it");
+        match kill {
+            true => server.kill(),
+            false => assert_eq!(server.stop(), 143),
+        }
+        let server = place.start();
+        let said = block_on(server.client(&token).result(&again, 30)).unwrap();
+        assert_eq!(said, json!("no actor is registered as `m`"), "{kill}");
+        let names = ["n", "m"].map(|name| count(&server, name));
+        assert_eq!(names, [json!(1), json!(1)], "{kill}");
+    }
+}
+
+/// A handle is good for nothing when its actor is dead, whose reason it gives.
+#[test]
+fn a_handle_of_a_dead_actor_says_why() {
+    let mut place = Place::new();
+    let server = place.start();
+    block_on(async {
+        let client = server.client(&place.token);
+        let module = pushed(&client).await;
+        for (call, expected) in [
+            ("shared", json!(1)),
+            ("outlive", Json::Null),
+            // Its name is free again.
+            ("shared", json!(1)),
+        ] {
+            let call = task(&module, call, vec![json!("n")]);
+            let id = client.submit(&call, None).await.unwrap().id;
+            let result = client.result(&id, 30).await.unwrap();
+            match result.as_str() {
+                None => assert_eq!(result, expected),
+                Some(said) => assert!(said.contains("is dead") && said.contains("broke"), "{said}"),
+            }
+        }
     });
 }
 

@@ -167,15 +167,7 @@ fn size_of_value(bytes: usize, refs: usize) -> u64 {
 }
 
 fn over_limit(over: &OverLimit) -> TaskError {
-    TaskError::new(ErrorKind::Limit, format!("{over}{}", option_of(over)))
-}
-
-/// Which option raises a limit.
-fn option_of(over: &OverLimit) -> &'static str {
-    match over.resource {
-        tenant::Resource::ObjectBytes => " (`--object-store-memory`)",
-        _ => "",
-    }
+    TaskError::new(ErrorKind::Limit, over.to_string())
 }
 
 /// Waits for room in an account; when nobody could ever make room it takes from the reserve, or fails.
@@ -224,10 +216,8 @@ impl Future for Room<'_> {
             self.account
                 .charge_reserve(self.resource, self.n)
                 .map_err(|over| {
-                    let option = option_of(&over);
-                    let message = format!(
-                        "{over}{option}; everything else waits too, so there will never be room"
-                    );
+                    let message =
+                        format!("{over}; everything else waits too, so there will never be room");
                     TaskError::new(ErrorKind::WouldDeadlock, message)
                 }),
         )

@@ -131,11 +131,7 @@ impl Tenant {
         queue: scheduler::Tenant<QueuedCall>,
         options: &TenantOptions,
     ) -> Self {
-        let account = Account::new(
-            format!("the tenant `{name}`"),
-            options.limits,
-            Some(node.account.clone()),
-        );
+        let account = Account::of_tenant(name, options.limits, node.account.clone());
         let memory = options.memory_limit.min(node.tenant.memory_limit());
         Self {
             node: node.clone(),

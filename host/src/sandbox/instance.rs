@@ -17,7 +17,7 @@ use super::{
     handles::HandleTable,
     hibernate::Saved,
     hostcall::error::LastError,
-    limits::MemoryLimits,
+    limits::{MemoryLimits, RAISE},
     module::Loaded,
     output::Output,
     reset::Reset,
@@ -259,7 +259,7 @@ fn starts_too_big(bytes: u64, limit: u64) -> TaskError {
     TaskError::new(
         ErrorKind::MemoryLimit,
         format!(
-            "the module starts with {} of memory and the limit is {}; raise it with `--memory-limit` or the call option `memory`",
+            "the module starts with {} of memory and the limit is {}; {RAISE}",
             super::limits::size(bytes),
             super::limits::size(limit),
         ),

@@ -11,6 +11,9 @@ use crate::{
     types::{ErrorKind, TaskError},
 };
 
+/// What to do about the limit of one sandbox.
+pub(super) const RAISE: &str = "raise it with the call option `memory`, or where that may not have more with `--memory-limit` (on a server `memory_limit`, and the tenant's `memory`)";
+
 /// What a table's element takes in the host.
 const TABLE_ELEMENT_BYTES: u64 = 8;
 
@@ -40,7 +43,7 @@ impl Refusal {
     pub(super) fn error(&self) -> TaskError {
         let message = match &self.over {
             None => format!(
-                "out of memory: the sandbox wanted {} of memory and its limit is {}; raise it with `--memory-limit` or the call option `memory`",
+                "out of memory: the sandbox wanted {} of memory and its limit is {}; {RAISE}",
                 size(self.wanted),
                 size(self.limit),
             ),

@@ -117,7 +117,7 @@ impl Large {
             }
             Tier::Memory(..) | Tier::Disk(_) => return Err(Stays::InUse),
         };
-        let charge = charge.map_err(|over| Stays::NoDisk(format!("{over} (`--spill-limit`)")))?;
+        let charge = charge.map_err(|over| Stays::NoDisk(over.to_string()))?;
         let written = SpillFile::write(&self.files, &source, charge).map_err(Stays::NoDisk)?;
         let mut tier = self.tier.lock();
         if !matches!(&*tier, Tier::Memory(file, _) if file.is_only_holder()) {

@@ -80,6 +80,29 @@ impl Resource {
 }
 
 impl Resource {
+    /// What raises the limit: the tenant's limit of this name, or the host's option, where there is one.
+    const fn raised_by(self, is_tenants: bool) -> &'static str {
+        if !is_tenants {
+            return match self {
+                Self::ObjectBytes => " (`--object-store-memory`)",
+                Self::SpilledBytes => " (`--spill-limit`)",
+                _ => "",
+            };
+        }
+        match self {
+            Self::SandboxBytes | Self::ViewBytes => " (its limit `memory`)",
+            Self::Sandboxes => " (its limit `sandboxes`)",
+            Self::ObjectBytes => " (its limit `object_bytes`)",
+            Self::QueuedCalls => " (its limit `queued_tasks`)",
+            Self::QueuedBytes => " (its limit `queued_bytes`)",
+            Self::Actors => " (its limit `actors`)",
+            Self::Handles => " (its limit `handles`)",
+            Self::SpilledBytes => " (its limit `spilled_bytes`)",
+            Self::OpenFiles => " (its limit `open_files`)",
+            Self::LogBytes => "",
+        }
+    }
+
     /// Whether its limits hold: everywhere but in a build that was made to show what they are for.
     fn is_guarded(self) -> bool {
         match self {
@@ -126,7 +149,11 @@ impl Limits {
 
 /// A charge would go over a limit.
 #[derive(Debug, Clone, PartialEq, Eq, Error)]
-#[error("{account} may hold {limit} {}, holds {used} and asked for {asked} more", resource.name())]
+#[error(
+    "{account} may hold {limit} {}, holds {used} and asked for {asked} more{}",
+    resource.name(),
+    resource.raised_by(*is_tenants)
+)]
 pub struct OverLimit {
     /// The account whose limit it is.
     pub account: Arc<str>,
@@ -138,6 +165,8 @@ pub struct OverLimit {
     pub used: u64,
     /// How much was asked for.
     pub asked: u64,
+    /// Whether the account is a tenant's.
+    pub is_tenants: bool,
 }
 
 impl OverLimit {
@@ -170,6 +199,7 @@ pub struct Account {
 #[derive(Debug)]
 struct Core {
     name: Arc<str>,
+    is_tenants: bool,
     limits: [AtomicU64; KINDS],
     /// How much a shard gets at once beyond what it was asked for; nothing where a limit is near.
     batches: [AtomicU64; KINDS],
@@ -193,9 +223,26 @@ impl Account {
     /// An account of its own, or below `parent`, where each of its charges counts too.
     #[must_use]
     pub fn new(name: impl Into<Arc<str>>, limits: Limits, parent: Option<Arc<Self>>) -> Arc<Self> {
+        Self::of(name.into(), false, limits, parent)
+    }
+
+    /// A tenant's account, below the host's.
+    #[must_use]
+    pub fn of_tenant(name: &str, limits: Limits, host: Arc<Self>) -> Arc<Self> {
+        let name = format!("the tenant `{name}`");
+        Self::of(name.into(), true, limits, Some(host))
+    }
+
+    fn of(
+        name: Arc<str>,
+        is_tenants: bool,
+        limits: Limits,
+        parent: Option<Arc<Self>>,
+    ) -> Arc<Self> {
         let parent = parent.map(|parent| parent.core.clone());
         let core = Arc::new(Core {
-            name: name.into(),
+            name,
+            is_tenants,
             batches: batches(&limits, parent.as_deref()).map(AtomicU64::new),
             limits: limits.0.map(AtomicU64::new),
             meters: Default::default(),
@@ -532,6 +579,7 @@ impl Core {
             limit,
             used,
             asked,
+            is_tenants: self.is_tenants,
         }
     }
 

@@ -123,6 +123,52 @@ fn shared(name: String) -> Result<u64> {
     counter.add().get()
 }
 
+/// Makes so many actors and keeps them.
+#[wrun::task]
+fn actors(count: usize) -> Result<u64> {
+    let made: Vec<_> = (0..count).map(|_| Counter::remote()).collect();
+    let counts: Vec<_> = made.iter().map(|actor| actor.add()).collect();
+    Ok(wrun::get(&counts)?.iter().sum())
+}
+
+/// Makes a detached actor and waits; begun again, it tells what comes of looking the actor up.
+#[wrun::task]
+fn meet_again(name: String, millis: u64) -> Result<String> {
+    if wrun::context()?.job_attempt == 0 {
+        let counter = Counter::options().name(&name).detached(true).remote();
+        println!("{}", counter.add().get()?);
+        wrun::sleep(Duration::from_millis(millis));
+    }
+    Ok(match wrun::get_actor::<Counter>(&name) {
+        Ok(_) => "it is there".to_owned(),
+        Err(error) => error.to_string(),
+    })
+}
+
+/// Breaks an actor of another job, and tells what the handle is good for then.
+#[wrun::task]
+fn outlive(name: String) -> Result<String> {
+    let counter = wrun::get_actor::<Counter>(&name)?;
+    let _broke = counter.break_down().get();
+    match counter.add().get() {
+        Ok(_) => Ok("it lives".to_owned()),
+        Err(error) => Ok(error.to_string()),
+    }
+}
+
+/// Opens a file so often and keeps all of them open for a while; what the last one said.
+#[wrun::task]
+fn opens(files: usize, millis: u64) -> String {
+    let opened: Vec<_> = (0..files)
+        .map(|_| std::fs::File::open("/data/file"))
+        .collect();
+    wrun::sleep(Duration::from_millis(millis));
+    match opened.into_iter().rev().find_map(std::io::Result::err) {
+        None => "all are open".to_owned(),
+        Some(error) => error.to_string(),
+    }
+}
+
 /// Waits for a task that naps.
 #[wrun::task]
 fn wait_for_nap(millis: u64) -> Result<u32> {

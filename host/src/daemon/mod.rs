@@ -163,7 +163,7 @@ impl Daemon {
         }
     }
 
-    /// Makes a tenant, or changes what it is. Blocks on the disk.
+    /// Makes a tenant, or changes what it is; of what it has no limit for it takes over the one that all have. Blocks on the disk.
     ///
     /// # Errors
     /// [`DaemonError::Conflict`] for a tenant of the configuration file.
@@ -178,8 +178,8 @@ impl Daemon {
                 "tenant `{name}` is in the configuration file: change it there and send SIGHUP"
             )));
         }
-        let (_, _, grants) = tenants::from_config(&self.0.defaults.read());
-        let record = self.record_tenant(name.clone(), weight, limits)?;
+        let (_, defaults, grants) = tenants::from_config(&self.0.defaults.read());
+        let record = self.record_tenant(name.clone(), weight, limits.or(&defaults))?;
         self.place(record, grants, false);
         self.tenant(&name)
     }

@@ -4,7 +4,8 @@
 //! [`Effort`] counts *steps*, of about 1.5 µs where they were measured. Most instructions are one. What makes
 //! the compiler's time more than linear is counted for each function as it was measured, rather too high: blocks and
 //! branches with each other, how far a local's value is from its use, and values that loops and blocks take with them (locals set in each loop around, parameters and
-//! results of blocks) with the blocks that these pass. Code from compilers for real programs has few such values, so that the
+//! results of blocks; locals that meet at the targets of tables of branches) with the blocks that these pass. What types, globals and
+//! tables take beside the functions is counted too ([`of_types`], [`of_initial`]). Code from compilers for real programs has few such values, so that the
 //! limits leave room for functions of hundreds of kilobytes; a module of three kilobytes made for it takes gigabytes
 //! without them.
 //!
@@ -13,7 +14,10 @@
 
 use std::fmt;
 
-use wasmparser::{BinaryReaderError, BlockType, FuncType, FunctionBody, Operator};
+use wasmparser::{
+    BinaryReaderError, BlockType, ConstExpr, DataKind, Element, ElementItems, ElementKind,
+    FuncType, FunctionBody, Operator, Payload, TableInit,
+};
 
 /// Steps that a function takes by itself, with the code that lets the host and others call it.
 const FUNCTION: u64 = 60;
@@ -31,6 +35,19 @@ const REACHED: u64 = 4;
 const CHECKED: u64 = 2;
 /// So many values taken along, times blocks, are a step.
 const VALUES: u64 = 50;
+/// So many loops that a local is taken through, each as often as it is deep, are a step.
+const DEPTHS: u64 = 2;
+/// So many locals that meet at the targets of tables of branches are a step.
+const MET: u64 = 2;
+/// Steps of a type that no other one is like, and of each of its values: the code that takes a call of the type in and out.
+const TYPE: u64 = 60;
+const TYPE_VALUE: u64 = 16;
+/// Steps of an instruction in an initial value, beyond a few.
+const INITIAL: u64 = 8;
+const FEW: u64 = 4;
+/// Steps of a function that a table gets while the module runs, or by an expression: each is made by code of its own.
+const ELEMENT: u64 = 12;
+const ELEMENT_BY_EXPRESSION: u64 = 64;
 
 /// How much compiling may take.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -62,6 +79,10 @@ pub(super) struct Effort {
     reached: u64,
     /// Values that blocks and loops take with them.
     values: u64,
+    /// Loops that locals are taken through, each as often as it is deep.
+    depths: u64,
+    /// Locals that were set before a table's branch and after its target began.
+    met: u64,
 }
 
 impl Effort {
@@ -73,6 +94,8 @@ impl Effort {
             product(self.loops, self.loops, LOOPS),
             self.reached / REACHED,
             product(self.values, self.branches, VALUES),
+            self.depths / DEPTHS,
+            self.met / MET,
         ]
         .into_iter()
         .fold(0, u64::saturating_add)
@@ -116,7 +139,11 @@ pub(super) fn of(
             linear: FUNCTION.saturating_add(values(ty)),
             ..Effort::default()
         },
-        labels: vec![ty.map_or(0, |ty| ty.results().len() as u64)],
+        labels: vec![Label {
+            values: ty.map_or(0, |ty| ty.results().len() as u64),
+            sets: 0,
+        }],
+        sets: 0,
         loops: Vec::new(),
         uses: Vec::new(),
         at: 0,
@@ -135,6 +162,77 @@ pub(super) fn of(
     Ok(count.effort)
 }
 
+/// What the types of a module take.
+pub(super) fn of_types<'t>(types: impl Iterator<Item = &'t FuncType>) -> u64 {
+    let mut known = rustc_hash::FxHashSet::default();
+    types
+        .filter(|ty| known.insert(*ty))
+        .map(|ty| TYPE + TYPE_VALUE * values(Some(ty)))
+        .fold(0, u64::saturating_add)
+}
+
+/// What a part of a module takes that says what is in its globals and tables at the start.
+pub(super) fn of_initial(payload: &Payload<'_>) -> Result<u64, BinaryReaderError> {
+    let mut steps = 0_u64;
+    match payload {
+        Payload::GlobalSection(globals) => {
+            for global in globals.clone() {
+                steps = steps.saturating_add(initial(&global?.init_expr)?);
+            }
+        }
+        Payload::TableSection(tables) => {
+            for table in tables.clone() {
+                if let TableInit::Expr(value) = &table?.init {
+                    steps = steps.saturating_add(initial(value)?);
+                }
+            }
+        }
+        Payload::DataSection(segments) => {
+            for segment in segments.clone() {
+                if let DataKind::Active { offset_expr, .. } = &segment?.kind {
+                    steps = steps.saturating_add(initial(offset_expr)?);
+                }
+            }
+        }
+        Payload::ElementSection(segments) => {
+            for segment in segments.clone() {
+                steps = steps.saturating_add(elements(&segment?)?);
+            }
+        }
+        _ => {}
+    }
+    Ok(steps)
+}
+
+fn initial(value: &ConstExpr<'_>) -> Result<u64, BinaryReaderError> {
+    let mut operators = 0_u64;
+    for operator in value.get_operators_reader() {
+        operator?;
+        operators += 1;
+    }
+    Ok(INITIAL * operators.saturating_sub(FEW))
+}
+
+fn elements(segment: &Element<'_>) -> Result<u64, BinaryReaderError> {
+    let mut steps = match &segment.kind {
+        ElementKind::Active { offset_expr, .. } => initial(offset_expr)?,
+        ElementKind::Passive | ElementKind::Declared => ELEMENT,
+    };
+    match &segment.items {
+        ElementItems::Functions(items) => {
+            if !matches!(segment.kind, ElementKind::Active { .. }) {
+                steps = steps.saturating_add(ELEMENT * u64::from(items.count()));
+            }
+        }
+        ElementItems::Expressions(_, items) => {
+            for item in items.clone() {
+                steps = steps.saturating_add(ELEMENT_BY_EXPRESSION + initial(&item?)?);
+            }
+        }
+    }
+    Ok(steps)
+}
+
 /// Parameters and results.
 fn values(ty: Option<&FuncType>) -> u64 {
     ty.map_or(0, |ty| (ty.params().len() + ty.results().len()) as u64)
@@ -143,13 +241,24 @@ fn values(ty: Option<&FuncType>) -> u64 {
 struct Count<'a, T> {
     types: &'a T,
     effort: Effort,
-    /// How many values a branch to each open block takes.
-    labels: Vec<u64>,
+    /// The open blocks.
+    labels: Vec<Label>,
+    /// How often locals were set.
+    sets: u64,
     /// The open blocks that are loops: which, and when each was opened.
     loops: Vec<(usize, u64)>,
     /// Of each local.
     uses: Vec<Use>,
     at: u64,
+}
+
+/// An open block.
+#[derive(Debug, Clone, Copy, Default)]
+struct Label {
+    /// How many values a branch to it takes.
+    values: u64,
+    /// How often locals had been set before it.
+    sets: u64,
 }
 
 /// When a local was set last, and how far the function was when it was used last.
@@ -169,13 +278,11 @@ impl<T: Types> Count<'_, T> {
             Operator::Else => self.branch(0),
             Operator::End => self.close(),
             Operator::Br { relative_depth } | Operator::BrIf { relative_depth } => {
-                self.branch(self.label(*relative_depth));
+                self.branch(self.label(*relative_depth).values);
             }
             Operator::BrTable { targets } => {
-                let targets = targets.targets().flatten().map(|depth| self.label(depth));
-                let passed: u64 = targets.map(|values| values + 1).sum();
-                self.effort.linear += passed;
-                self.branch(0);
+                let depths: Vec<_> = targets.targets().flatten().collect();
+                self.table(depths);
             }
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 self.call(self.types.function(*function_index));
@@ -208,6 +315,19 @@ impl<T: Types> Count<'_, T> {
         self.effort.branches += more;
     }
 
+    /// A branch to one of these: each that differs is an edge of its own, with what was set since its target began.
+    fn table(&mut self, mut depths: Vec<u32>) {
+        let passed = depths.iter().map(|depth| self.label(*depth).values + 1);
+        self.effort.linear += passed.sum::<u64>();
+        depths.sort_unstable();
+        depths.dedup();
+        self.branches(1 + depths.len() as u64);
+        for depth in depths {
+            let set = self.sets - self.label(depth).sets;
+            self.effort.met += set.min(self.effort.locals);
+        }
+    }
+
     fn branch(&mut self, values: u64) {
         self.branches(1);
         self.effort.linear = self.effort.linear.saturating_add(values);
@@ -229,7 +349,10 @@ impl<T: Types> Count<'_, T> {
             self.effort.loops += 1;
             self.loops.push((self.labels.len(), self.at));
         }
-        self.labels.push(if is_loop { params } else { results });
+        self.labels.push(Label {
+            values: if is_loop { params } else { results },
+            sets: self.sets,
+        });
     }
 
     fn close(&mut self) {
@@ -241,10 +364,12 @@ impl<T: Types> Count<'_, T> {
         }
     }
 
-    fn label(&self, depth: u32) -> u64 {
+    fn label(&self, depth: u32) -> Label {
         let depth = usize::try_from(depth).unwrap_or(usize::MAX);
         let at = self.labels.len().checked_sub(depth.saturating_add(1));
-        at.and_then(|at| self.labels.get(at)).copied().unwrap_or(0)
+        at.and_then(|at| self.labels.get(at))
+            .copied()
+            .unwrap_or_default()
     }
 
     /// Its value is looked for, back to where it was used before.
@@ -264,9 +389,12 @@ impl<T: Types> Count<'_, T> {
             let before = self
                 .loops
                 .partition_point(|(_, opened)| *opened <= last.set);
-            self.effort.values += (self.loops.len() - before) as u64;
+            let taken = (self.loops.len() - before) as u64;
+            self.effort.values += taken;
+            self.effort.depths += taken * self.loops.len() as u64;
             last.set = self.at;
         }
+        self.sets += 1;
     }
 }
 

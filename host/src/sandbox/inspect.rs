@@ -19,6 +19,7 @@ use super::{
         large,
         signatures::{self, Lookup},
     },
+    limits::TABLE_ELEMENTS,
     reset::Image,
 };
 use crate::rt::guard::Guard;
@@ -205,6 +206,8 @@ pub(super) struct Scan {
     memories: usize,
     /// Bytes of all tables at the start, as the host counts them.
     pub(super) table_bytes: u64,
+    /// Elements of the largest of them at the start.
+    table_initial: u64,
     /// The most elements that a table may ever have.
     pub(super) table_most: u64,
     imports: Vec<ImportInfo>,
@@ -282,6 +285,7 @@ impl Scan {
             }),
             Payload::TableSection(tables) => tables.into_iter().try_for_each(|table| {
                 let ty = table?.ty;
+                self.table_initial = self.table_initial.max(ty.initial);
                 self.table_bytes = self
                     .table_bytes
                     .saturating_add(ty.initial.saturating_mul(8));
@@ -396,6 +400,12 @@ impl Scan {
     }
 
     fn check_memories(&self) -> Result<(), LoadProblem> {
+        let (elements, most) = (self.table_initial, TABLE_ELEMENTS as u64);
+        if elements > most && Guard::MemoryLimit.stands() {
+            return Err(unsupported(format!(
+                "it has a table of {elements} elements, and a table has at most {most}"
+            )));
+        }
         if self.memories > 1 {
             return Err(unsupported(format!(
                 "it has {} memories, and guests may have one",
@@ -533,9 +543,13 @@ impl Scan {
         wasm: &[u8],
         limits: EffortLimits,
     ) -> Result<(), LoadProblem> {
-        let (mut all, mut bodies) = (0_u64, 0);
+        let (mut all, mut bodies) = (effort::of_types(self.types.iter().flatten()), 0);
+        let mut start = 0_u64;
         for payload in Parser::new(0).parse_all(wasm) {
-            match payload.map_err(|e| invalid(&e))? {
+            let payload = payload.map_err(|e| invalid(&e))?;
+            let initial = effort::of_initial(&payload).map_err(|e| invalid(&e))?;
+            start = start.saturating_add(initial);
+            match payload {
                 Payload::CodeSectionStart { count, .. } => bodies = large(count),
                 Payload::CodeSectionEntry(body) => {
                     // Imported functions come first.
@@ -556,11 +570,21 @@ impl Scan {
                 _ => {}
             }
         }
+        // It is made into one function.
+        if start > limits.function {
+            return Err(LoadProblem::TooHard {
+                what: "what its globals and tables hold at the start".to_owned(),
+                steps: start,
+                limit: limits.function,
+            });
+        }
+        all = all.saturating_add(start);
         if all > limits.module {
             return Err(LoadProblem::TooHard {
                 what: format!(
-                    "it ({} functions, {} bytes of code)",
+                    "it ({} functions, {} types, {} bytes of code)",
                     self.functions.len(),
+                    self.types.len(),
                     self.code_size
                 ),
                 steps: all,

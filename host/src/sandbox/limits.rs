@@ -14,6 +14,9 @@ use crate::{
 /// What to do about the limit of one sandbox.
 pub(super) const RAISE: &str = "raise it with the call option `memory`, or where that may not have more with `--memory-limit` (on a server `memory_limit`, and the tenant's `memory`)";
 
+/// Elements that a table has at most: one instruction goes over all of them, and nothing interrupts it.
+pub(super) const TABLE_ELEMENTS: usize = 32 << 20;
+
 /// What a table's element takes in the host.
 const TABLE_ELEMENT_BYTES: u64 = 8;
 
@@ -169,6 +172,7 @@ impl wasmtime::ResourceLimiter for MemoryLimits {
         maximum: Option<usize>,
     ) -> wasmtime::Result<bool> {
         Ok(maximum.is_none_or(|maximum| desired <= maximum)
+            && (desired <= TABLE_ELEMENTS || !Guard::MemoryLimit.stands())
             && self.grow(current, desired, TABLE_ELEMENT_BYTES))
     }
 

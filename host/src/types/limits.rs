@@ -72,9 +72,55 @@ pub struct TenantLimits {
     pub retention_bytes: Option<u64>,
 }
 
+impl TenantLimits {
+    /// The same, with what is missing from `defaults`.
+    #[must_use]
+    pub fn or(self, defaults: &Self) -> Self {
+        macro_rules! or {
+            ($($field:ident),* $(,)?) => {
+                Self { $($field: self.$field.or(defaults.$field)),* }
+            };
+        }
+        or!(
+            memory,
+            object_bytes,
+            spilled_bytes,
+            sandboxes,
+            queued_tasks,
+            queued_bytes,
+            actors,
+            open_files,
+            handles,
+            log_bytes,
+            module_bytes,
+            concurrent_compilations,
+            compile_seconds,
+            cpu_seconds_per_task,
+            cpu_seconds_per_job,
+            wall_seconds_per_job,
+            result_bytes,
+            requests_per_second,
+            jobs,
+            retention_seconds,
+            retention_bytes,
+        )
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_is_missing_is_taken_over() {
+        let some = |jobs, actors| TenantLimits {
+            jobs,
+            actors,
+            ..TenantLimits::default()
+        };
+        let both = some(Some(3), None).or(&some(Some(5), Some(7)));
+        assert_eq!(both, some(Some(3), Some(7)));
+    }
 
     #[test]
     fn unknown_limits_are_refused_and_missing_ones_are_none() {

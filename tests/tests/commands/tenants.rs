@@ -134,3 +134,21 @@ fn tokens_are_issued_rotated_revoked_and_listed() {
     eventually("it is over", || state(&brief_id) == "submit expired");
     says(&as_who(&brief).refused(2, &["info"]), &["no valid token"]);
 }
+
+#[test]
+fn what_all_tenants_have_holds_for_those_that_say_nothing_else() {
+    let mut place = Place::with("[defaults]\njobs = 7\nactors = 5\n[tenant.file]\nactors = 6\n");
+    let server = place.start();
+    let admin = User::admin(&server, &place);
+    admin.try_run(&["tenant", "add", "asked", "--jobs", "8"]);
+    let json = admin.json(&["tenant", "list", "--json"]);
+    let limits = |name: &str| {
+        let tenants = json["tenants"].as_array().unwrap();
+        let tenant = tenants.iter().find(|tenant| tenant["name"] == name);
+        let limits = &tenant.unwrap()["limits"];
+        (limits["jobs"].as_u64(), limits["actors"].as_u64())
+    };
+    assert_eq!(limits("file"), (Some(7), Some(6)));
+    assert_eq!(limits("asked"), (Some(8), Some(5)));
+    assert_eq!(limits("default"), (Some(7), Some(5)));
+}

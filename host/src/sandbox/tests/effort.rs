@@ -1,8 +1,9 @@
 //! Modules that are made to be compiled slowly: what they take, and which are refused.
 
 use wasm_encoder::{
-    BlockType, CodeSection, ExportKind, ExportSection, Function, FunctionSection, Instruction as I,
-    MemArg, MemorySection, MemoryType, Module as Wasm, TypeSection, ValType,
+    BlockType, CodeSection, ConstExpr, ElementSection, Elements, ExportKind, ExportSection,
+    Function, FunctionSection, GlobalSection, GlobalType, Instruction as I, MemArg, MemorySection,
+    MemoryType, Module as Wasm, RefType, TableSection, TableType, TypeSection, ValType,
 };
 
 use super::{super::hostcall::large, *};
@@ -356,6 +357,167 @@ fn bombs(run: &mut dyn FnMut(&str, &dyn Fn() -> Vec<u8>)) {
     }
 }
 
+/// More of these: what is slow beside instructions, and locals that meet.
+#[allow(clippy::type_complexity, reason = "a callback")]
+fn more_bombs(run: &mut dyn FnMut(&str, &dyn Fn() -> Vec<u8>)) {
+    for n in [30, 60, 180, 300] {
+        run(&format!("types {n} x 2000"), &|| {
+            let mut program = Beside::new();
+            for params in 0..n {
+                let wide = |n: usize| std::iter::repeat_n(ValType::I64, n);
+                let ty = program.types.ty();
+                ty.function(wide(1000 - params), wide(1000));
+            }
+            program.finish()
+        });
+    }
+    for n in [30_000, 100_000, 200_000, 1_000_000] {
+        run(&format!("passive elements {n}"), &|| {
+            let mut program = Beside::new();
+            program
+                .elements
+                .passive(Elements::Functions(vec![0; n].into()));
+            program.finish()
+        });
+        run(&format!("elements by expression {n}"), &|| {
+            let mut program = Beside::new();
+            program.table(n as u64);
+            let items: Vec<_> = vec![ConstExpr::ref_func(0); n];
+            let items = Elements::Expressions(RefType::FUNCREF, items.into());
+            let start = ConstExpr::i32_const(0);
+            program.elements.active(Some(0), &start, items);
+            program.finish()
+        });
+        run(&format!("constant {n}"), &|| {
+            let mut program = Beside::new();
+            let sum = (0..n).fold(ConstExpr::i32_const(0), |sum, _| {
+                sum.with_i32_const(1).with_i32_add()
+            });
+            let ty = GlobalType {
+                val_type: ValType::I32,
+                mutable: false,
+                shared: false,
+            };
+            program.globals.global(ty, &sum);
+            program.finish()
+        });
+    }
+    for n in [60, 100, 150, 200] {
+        run(&format!("tables of locals {n}"), &|| {
+            wasm(0, 0, 1, |_| function(n, |f| tables_of_locals(f, n)))
+        });
+    }
+    for n in [50, 100, 200, 400] {
+        run(&format!("locals in deep loops {n}"), &|| {
+            wasm(0, 0, 1, |_| function(275, |f| locals_in_loops(f, n)))
+        });
+    }
+}
+
+/// A program that does nothing, with these beside it.
+#[derive(Default)]
+struct Beside {
+    types: TypeSection,
+    tables: TableSection,
+    globals: GlobalSection,
+    elements: ElementSection,
+}
+
+impl Beside {
+    fn new() -> Self {
+        let mut new = Self::default();
+        new.types.ty().function([], []);
+        new
+    }
+
+    fn table(&mut self, minimum: u64) {
+        self.tables.table(TableType {
+            element_type: RefType::FUNCREF,
+            minimum,
+            maximum: None,
+            table64: false,
+            shared: false,
+        });
+    }
+
+    fn finish(self) -> Vec<u8> {
+        let mut list = FunctionSection::new();
+        list.function(0);
+        let mut memory = MemorySection::new();
+        memory.memory(MemoryType {
+            minimum: 1,
+            maximum: None,
+            memory64: false,
+            shared: false,
+            page_size_log2: None,
+        });
+        let mut exports = ExportSection::new();
+        exports.export("_start", ExportKind::Func, 0);
+        exports.export("memory", ExportKind::Memory, 0);
+        let mut code = CodeSection::new();
+        code.function(&function(0, |_| {}));
+        let mut module = Wasm::new();
+        module
+            .section(&self.types)
+            .section(&list)
+            .section(&self.tables);
+        module
+            .section(&memory)
+            .section(&self.globals)
+            .section(&exports);
+        module.section(&self.elements).section(&code);
+        module.finish()
+    }
+}
+
+/// `n` blocks, at the end of each of which `n` locals meet that were set before each of `n` tables of branches there.
+fn tables_of_locals(f: &mut Function, n: u32) {
+    let targets: Vec<u32> = (0..n).collect();
+    for _ in 0..n {
+        f.instruction(&I::Block(BlockType::Empty));
+    }
+    for at in 0..n {
+        for local in 0..n {
+            f.instruction(&I::LocalGet(local));
+            f.instruction(&I::I64Const(i64::from(at)));
+            f.instruction(&I::I64Add);
+            f.instruction(&I::LocalSet(local));
+        }
+        f.instruction(&I::Block(BlockType::Empty));
+        f.instruction(&I::LocalGet(at));
+        f.instruction(&I::I32WrapI64);
+        f.instruction(&I::BrTable(
+            targets.iter().map(|t| t + 1).collect::<Vec<_>>().into(),
+            0,
+        ));
+        f.instruction(&I::End);
+    }
+    for _ in 0..n {
+        f.instruction(&I::End);
+        f.instruction(&I::I32Const(0));
+        f.instruction(&I::LocalGet(0));
+        f.instruction(&I::I64Store(MEM));
+    }
+}
+
+fn locals_in_loops(f: &mut Function, depth: u32) {
+    for _ in 0..depth {
+        f.instruction(&I::Loop(BlockType::Empty));
+    }
+    for local in 0..275 {
+        f.instruction(&I::LocalGet(local));
+        f.instruction(&I::I64Const(1));
+        f.instruction(&I::I64Add);
+        f.instruction(&I::LocalSet(local));
+    }
+    for local in 0..depth {
+        f.instruction(&I::LocalGet(local % 275));
+        f.instruction(&I::I32WrapI64);
+        f.instruction(&I::BrIf(0));
+        f.instruction(&I::End);
+    }
+}
+
 fn options(effort: Option<EffortLimits>) -> SandboxesOptions {
     SandboxesOptions {
         pool_size: 0,
@@ -387,7 +549,7 @@ fn peak() -> u64 {
 fn compile_time_of_what_is_accepted() {
     let bench = bench(Some(EffortLimits::STRANGERS));
     let mut worst: f64 = 0.0;
-    bombs(&mut |name, make| {
+    let mut measure = |name: &str, make: &dyn Fn() -> Vec<u8>| {
         let wasm = make();
         peak();
         let (before, start) = (peak(), clock::now());
@@ -404,7 +566,9 @@ fn compile_time_of_what_is_accepted() {
             said.get(..70).unwrap_or(&said),
         );
         worst = worst.max(took);
-    });
+    };
+    more_bombs(&mut measure);
+    bombs(&mut measure);
     assert!(worst < 12.0, "{worst}");
 }
 
@@ -422,9 +586,15 @@ fn what_would_take_the_compiler_long_is_refused() {
         ("nest 50000", "100000 blocks and branches"),
         ("functions 300000", "it (300001 functions"),
         ("locals 5000 x loops 1000", "branches between their uses"),
+        ("types 300 x 2000", "301 types"),
+        ("passive elements 1000000", "globals and tables"),
+        ("elements by expression 100000", "globals and tables"),
+        ("constant 1000000", "globals and tables"),
+        ("tables of locals 200", "its function 1 ("),
+        ("locals in deep loops 400", "its function 1 ("),
     ];
     let mut seen = 0;
-    bombs(&mut |name, make| {
+    let mut refused = |name: &str, make: &dyn Fn() -> Vec<u8>| {
         let Some((_, says)) = long.iter().find(|(long, _)| *long == name) else {
             return;
         };
@@ -439,7 +609,9 @@ fn what_would_take_the_compiler_long_is_refused() {
             "{name}: {text}"
         );
         assert!(took.as_secs() < 5, "{name}: {took:?}");
-    });
+    };
+    bombs(&mut refused);
+    more_bombs(&mut refused);
     assert_eq!(seen, long.len());
     let text = format!("(module){}", " ".repeat(4 << 20));
     let error = bench

@@ -1,0 +1,15 @@
+;; Four hundred loops, one in another, and in the innermost two hundred and seventy-five locals that are set: the compiler takes
+;; each through all loops.
+;; limits: compile_seconds=3
+;; must: fails "compiling its function"
+;; without compile-effort: fails "s to compile, and tenant"
+(module
+  (memory (export "memory") 1)
+  (func (export "_start")
+    (local
+;;* 275 i64
+    )
+;;* 400 loop
+;;* 275 (local.set {} (i64.add (local.get {}) (i64.const 1)))
+;;* 400 (br_if 0 (i64.eqz (local.get 0))) end
+  ))

@@ -566,7 +566,7 @@ async fn held(admin: &Client, name: &str) -> BTreeMap<String, u64> {
 
 /// Whether that is more than modules and kept output.
 fn is_something(held: &BTreeMap<String, u64>) -> bool {
-    let kept = ["module_bytes", "log_bytes"];
+    let kept = ["module_bytes", "log_bytes", "retention_bytes"];
     held.iter()
         .any(|(name, n)| !kept.contains(&&**name) && *n > 0)
 }

@@ -1,4 +1,4 @@
-;; A global whose first value is a sum of a hundred and fifty thousand numbers: the compiler makes code for each
+;; A global whose first value is a sum of a hundred and fifty thousand numbers: the compiler makes code for each.
 ;; A million of them are 3 MB, and take ten seconds and 900 MiB.
 ;; must: fails "compiling"
 ;; without compile-effort: grows 80

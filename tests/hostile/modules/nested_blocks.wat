@@ -1,6 +1,6 @@
 ;; Twenty-two thousand blocks, one in another, each left by a table of branches: what they take to compile grows with the
 ;; square of their number.
-;; must: fails "compiling its function" "44001 blocks and branches"
+;; must: fails "compiling its function" "88001 blocks and branches"
 ;; without compile-effort: grows 120
 (module
   (memory (export "memory") 1)

@@ -35,7 +35,7 @@ pub use error::DaemonError;
 pub use events::Heard;
 pub use jobs::{LiveJob, NewRequest};
 pub use logs::{LogBuffer, Part};
-pub use tenants::{Grants, LOG_BYTES, TenantSlot};
+pub use tenants::{Grants, LOG_BYTES, TenantSlot, default_limits};
 
 use crate::{
     config::{ServeConfig, TenantConfig},

@@ -19,7 +19,7 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{DaemonError, logs::OutputRoom};
 use crate::{
-    config::{Seconds, Size, TenantConfig},
+    config::{Seconds, ServeConfig, Size, TenantConfig},
     ledger::{TenantLimits, TenantName, TenantRecord},
     node::{self, Compiler, TenantOptions},
     tenant::{Limits, Resource},
@@ -311,6 +311,12 @@ fn options(record: &TenantRecord, grants: &Grants, host: &Limits) -> TenantOptio
         memory_limit: wanted.memory.unwrap_or(u64::MAX),
         http: grants.http.clone(),
     }
+}
+
+/// The limits of tenants that say nothing else.
+#[must_use]
+pub fn default_limits(config: &ServeConfig) -> TenantLimits {
+    from_config(&config.defaults).1
 }
 
 /// The limits and grants of a tenant of the configuration file.

@@ -22,8 +22,8 @@ use crate::{
         stop::{Reason, Stop},
     },
     config::{DEFAULT_DATA, DEFAULT_LISTEN, ServeConfig, error_text},
-    daemon::Daemon,
-    ledger::{Ledger, NewToken, Recovered, Role, TenantLimits},
+    daemon::{Daemon, default_limits},
+    ledger::{Ledger, NewToken, Recovered, Role},
     node::{RuntimeOptions, SpillTo},
     sandbox::CacheDir,
     server::{Server, ServerError, Tls},
@@ -55,7 +55,7 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
     let walls = start.raise_walls(address.port(), args.allow_missing_walls)?;
     let (ledger, recovered) =
         Ledger::open(&start.data).map_err(|error| Failure::usage(error.to_string()))?;
-    let token = first_start(&ledger)?;
+    let token = first_start(&ledger, &start.config)?;
     let event_loop = tokio::runtime::Builder::new_multi_thread()
         .worker_threads(2)
         .thread_name("wrun-serve")
@@ -195,7 +195,7 @@ fn drain(config: &ServeConfig) -> Duration {
 }
 
 /// A new state directory gets a tenant and an admin's token, which is shown this once.
-fn first_start(ledger: &Ledger) -> Result<Option<String>> {
+fn first_start(ledger: &Ledger, config: &ServeConfig) -> Result<Option<String>> {
     let failed = |error: &dyn std::fmt::Display| Failure::internal(error.to_string());
     let tokens = ledger.tokens().map_err(|error| failed(&error))?;
     if tokens.iter().any(|token| token.tenant.is_none()) {
@@ -204,7 +204,7 @@ fn first_start(ledger: &Ledger) -> Result<Option<String>> {
     let name = DEFAULT_TENANT.parse().map_err(|error| failed(&error))?;
     if ledger.tenants().map_err(|error| failed(&error))?.is_empty() {
         ledger
-            .put_tenant(name, std::num::NonZeroU32::MIN, TenantLimits::default())
+            .put_tenant(name, std::num::NonZeroU32::MIN, default_limits(config))
             .map_err(|error| failed(&error))?;
     }
     let admin = NewToken {

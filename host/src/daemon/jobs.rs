@@ -435,7 +435,7 @@ async fn collect(
         u64::MAX
     };
     let ready = pending.ready(limit).await?;
-    let room = tenant.result(ready.bytes()).await;
+    let room = tenant.result(2 * ready.bytes()).await;
     *live.result.lock() = Some(room);
     let text = ready.json(limit).await?;
     Ok(JsonText::written(text))

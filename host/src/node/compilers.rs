@@ -32,6 +32,8 @@ use crate::{
 
 /// What a compilation took is given back to the system after one that took longer.
 const LONG: Duration = Duration::from_millis(300);
+/// But not again before so long.
+const TRIM: Duration = Duration::from_secs(1);
 
 /// Who compiles, and who waits for it.
 #[derive(Debug)]
@@ -49,6 +51,8 @@ struct State {
     next: u64,
     /// Somebody looks every tick.
     is_watched: bool,
+    /// When memory was given back last.
+    trimmed: Option<Instant>,
 }
 
 #[derive(Debug)]
@@ -102,6 +106,18 @@ impl Compilers {
         granted
             .await
             .expect("who waits is granted a lane or gone itself")
+    }
+
+    /// Gives the memory of a long compilation back to the system. That stops others who allocate for a moment, so not often.
+    fn trim(&self) {
+        let now = clock::now();
+        let mut state = self.state.lock();
+        let is_due = state.trimmed.is_none_or(|last| now - last >= TRIM);
+        if is_due {
+            state.trimmed = Some(now);
+            drop(state);
+            heap::trim();
+        }
     }
 
     /// How many modules are compiled for a tenant.
@@ -248,13 +264,12 @@ impl Compiler {
         let Self { node, lane } = self;
         let (sandboxes, owned) = (node.sandboxes.clone(), name.to_owned());
         let compile = move || {
-            let _lane = lane;
+            let lane = lane;
             let start = clock::now();
             let compiled = sandboxes.compile(&owned, bytes.as_ref());
             let took = start.elapsed();
             if took > LONG {
-                // It took about a kilobyte for each microsecond.
-                heap::trim();
+                lane.compilers.trim();
             }
             (compiled, took)
         };

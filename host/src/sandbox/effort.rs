@@ -39,6 +39,8 @@ const VALUES: u64 = 50;
 const DEPTHS: u64 = 2;
 /// So many locals that meet at the targets of tables of branches are a step.
 const MET: u64 = 2;
+/// So many entries of a table that are looked through for such a local are one that meets.
+const SOUGHT: u64 = 500;
 /// Steps of a type that no other one is like, and of each of its values: the code that takes a call of the type in and out.
 const TYPE: u64 = 60;
 const TYPE_VALUE: u64 = 16;
@@ -110,12 +112,24 @@ impl fmt::Display for Effort {
             locals,
             reached,
             values,
+            depths,
+            met,
             ..
         } = self;
         write!(
             f,
             "{branches} blocks and branches, {loops} loops, {locals} locals with {reached} branches between their uses, {values} values passed into blocks and loops"
-        )
+        )?;
+        if *depths > 1_000_000 {
+            write!(f, ", {depths} times a local through a loop")?;
+        }
+        if *met > 1_000_000 {
+            write!(
+                f,
+                ", {met} locals that meet at targets of tables of branches"
+            )?;
+        }
+        Ok(())
     }
 }
 
@@ -281,8 +295,8 @@ impl<T: Types> Count<'_, T> {
                 self.branch(self.label(*relative_depth).values);
             }
             Operator::BrTable { targets } => {
-                let depths: Vec<_> = targets.targets().flatten().collect();
-                self.table(depths);
+                let depths = targets.targets().flatten();
+                self.table(depths.chain([targets.default()]).collect());
             }
             Operator::Call { function_index } | Operator::ReturnCall { function_index } => {
                 self.call(self.types.function(*function_index));
@@ -315,17 +329,21 @@ impl<T: Types> Count<'_, T> {
         self.effort.branches += more;
     }
 
-    /// A branch to one of these: each that differs is an edge of its own, with what was set since its target began.
+    /// A branch to one of these. Each is an edge of its own, also beside others to the same target, and takes what was set since
+    /// its target began; each of these locals is looked for among all of them.
     fn table(&mut self, mut depths: Vec<u32>) {
-        let passed = depths.iter().map(|depth| self.label(*depth).values + 1);
-        self.effort.linear += passed.sum::<u64>();
+        let mut most = 0;
+        for depth in &depths {
+            let label = self.label(*depth);
+            let set = (self.sets - label.sets).min(self.effort.locals);
+            self.effort.linear += label.values + 1;
+            self.effort.met += set;
+            most = most.max(set);
+        }
+        self.effort.met += most.saturating_mul(depths.len() as u64) / SOUGHT;
         depths.sort_unstable();
         depths.dedup();
         self.branches(1 + depths.len() as u64);
-        for depth in depths {
-            let set = self.sets - self.label(depth).sets;
-            self.effort.met += set.min(self.effort.locals);
-        }
     }
 
     fn branch(&mut self, values: u64) {

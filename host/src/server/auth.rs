@@ -3,7 +3,7 @@
 //! A token is a tenant's or the host's. The host's admin acts for a tenant that it names in a header. What belongs to another
 //! tenant is answered as what is not there.
 
-use std::sync::Arc;
+use std::{sync::Arc, time::Duration};
 
 use axum::{
     body::Body,
@@ -80,11 +80,21 @@ impl FromRequestParts<App> for Caller {
             // Nothing of the body was read yet.
             let body = body_kib(parts);
             if body > 0 {
-                caller._body = Some(Arc::new(slot.body(body).await));
+                caller._body = Some(Arc::new(in_time(slot.body(body)).await?));
             }
         }
         Ok(caller)
     }
+}
+
+/// How long a request waits for others of its tenant.
+const PATIENCE: Duration = Duration::from_secs(20);
+
+async fn in_time<T>(right: impl Future<Output = T>) -> Result<T> {
+    tokio::time::timeout(PATIENCE, right).await.map_err(|_| {
+        let message = "others of the tenant's requests take all that it may have at once: end some, or read their answers";
+        Refusal::too_many(message, Duration::from_secs(1))
+    })
 }
 
 /// The right to an answer of any length.
@@ -128,7 +138,11 @@ fn body_kib(parts: &Parts) -> u32 {
     let most = MAX_JSON.div_ceil(1 << 10);
     let is_module =
         parts.method == Method::POST && matches!(parts.uri.path(), "/v1/modules" | "/modules");
-    let is_without = is_module || matches!(parts.method, Method::GET | Method::DELETE);
+    let path = parts.uri.path();
+    let is_bare = ["/cancel", "/restart"]
+        .iter()
+        .any(|end| path.ends_with(end));
+    let is_without = is_module || is_bare || matches!(parts.method, Method::GET | Method::DELETE);
     let said = match parts.headers.get(header::CONTENT_LENGTH) {
         _ if is_without => Some(0),
         Some(length) => length.to_str().ok().and_then(|n| n.parse::<usize>().ok()),
@@ -152,19 +166,17 @@ impl Caller {
 
     /// The right to an answer of any length, for whoever is a tenant's.
     pub(super) async fn answer(&self, app: &App) -> Result<Answer> {
-        let _right = match &self.token.tenant {
-            Some(own) => Some(app.daemon.tenant(own)?.answer().await),
+        let _right = match self.payer(app)? {
+            Some(own) => Some(in_time(own.answer()).await?),
             None => None,
         };
         Ok(Answer { _right })
     }
 
-    /// The right to read a job's record, for whoever is a tenant's.
-    pub(super) async fn read(&self, app: &App) -> Result<Option<OwnedSemaphorePermit>> {
-        Ok(match &self.token.tenant {
-            Some(own) => Some(app.daemon.tenant(own)?.read().await),
-            None => None,
-        })
+    /// Whose token it is, and who pays for what is done for it; nobody for the host's.
+    pub(super) fn payer(&self, app: &App) -> Result<Option<Arc<TenantSlot>>> {
+        let own = self.token.tenant.as_ref();
+        Ok(own.map(|own| app.daemon.tenant(own)).transpose()?)
     }
 
     /// What the token may do.

@@ -73,6 +73,7 @@ pub(super) async fn follow(
     let last = last.and_then(|(_, number)| number.parse::<u64>().ok());
     let follow = Follow {
         about: caller.about().cloned(),
+        payer: caller.payer(&app)?,
         app,
         id,
         reader,

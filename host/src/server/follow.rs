@@ -13,7 +13,7 @@ use super::{
 };
 use crate::{
     api::{DroppedLogs, JobView, LogEntry},
-    daemon::{Heard, LiveJob, LogBuffer, Part},
+    daemon::{Heard, LiveJob, LogBuffer, Part, TenantSlot},
     ledger::TenantName,
     rt::clock,
     types::{self, EventKind},
@@ -116,6 +116,8 @@ pub(super) struct Follow<F> {
     /// Goes on with what comes, to the job's end.
     pub(super) wait: bool,
     pub(super) done: bool,
+    /// Whose token it is.
+    pub(super) payer: Option<Arc<TenantSlot>>,
     pub(super) _place: Option<Place>,
     /// What an ended job printed is read for it alone.
     pub(super) _answer: Option<Answer>,
@@ -141,11 +143,13 @@ impl<F: Followed> Follow<F> {
         if let Reader::Live(live) = &self.reader {
             live.ended().await;
         }
-        let (id, daemon, about) = (self.id.parse().ok()?, &self.app.daemon, self.about.clone());
-        let ask = daemon.clone();
-        let job = self.app.blocking(move || ask.job(about.as_ref(), id)).await;
-        let job = job.ok()?.ok()?;
-        job.phase.is_ended().then(|| jobs::view(daemon, &job))
+        let (payer, about) = (self.payer.clone(), self.about.clone());
+        let job = jobs::find_of(&self.app, payer, about, &self.id)
+            .await
+            .ok()?;
+        job.phase
+            .is_ended()
+            .then(|| jobs::view(&self.app.daemon, &job))
     }
 
     pub(super) fn events(self) -> Sse<impl Stream<Item = Result<Event, Infallible>> + use<F>> {

@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     api::{DroppedLogs, JobList, JobLogs, JobRequest, JobState, JobView, KEY_HEADER, Problem},
-    daemon::{Daemon, LiveJob, LogBuffer, NewRequest},
+    daemon::{Daemon, LiveJob, LogBuffer, NewRequest, TenantSlot},
     ledger::{JobCall, JobPhase, JobRecord, JobSpec, JsonText, Submitted, TenantName},
     types::JobId,
 };
@@ -150,8 +150,9 @@ pub(super) async fn list(
     }
     let answer = caller.answer(&app).await?;
     let (ledger, about) = (app.daemon.ledger().clone(), caller.about().cloned());
-    let page = app.blocking(move || ledger.jobs(about.as_ref(), &phases, before, limit));
-    let page = page.await??;
+    let look = move || (ledger.jobs(about.as_ref(), &phases, before, limit), answer);
+    let (page, answer) = app.blocking_for(caller.payer(&app)?, (), look).await?;
+    let page = page?;
     answer.list(&JobList {
         jobs: page.jobs.iter().map(|job| view(&app.daemon, job)).collect(),
         next: page.next.map(|next| next.to_string()),
@@ -187,19 +188,27 @@ pub(super) async fn show(
 
 /// The caller's job; what is no id is no job either.
 pub(super) async fn find(app: &App, caller: &Caller, id: &str) -> Result<JobRecord> {
-    let _turn = caller.read(app).await?;
-    find_of(app, caller.about().cloned(), id).await
+    find_of(app, caller.payer(app)?, caller.about().cloned(), id).await
 }
 
-/// A job of this tenant, or of any.
-pub(super) async fn find_of(app: &App, about: Option<TenantName>, id: &str) -> Result<JobRecord> {
+/// A job of this tenant, or of any, for who pays.
+pub(super) async fn find_of(
+    app: &App,
+    payer: Option<Arc<TenantSlot>>,
+    about: Option<TenantName>,
+    id: &str,
+) -> Result<JobRecord> {
     let Ok(id) = id.parse::<JobId>() else {
         let id = id.escape_debug();
         return Err(Refusal::not_found(format!("there is no job `{id}`")));
     };
+    let turn = match &payer {
+        Some(payer) => Some(payer.read().await),
+        None => None,
+    };
     let daemon = app.daemon.clone();
-    let job = app.blocking(move || daemon.job(about.as_ref(), id)).await?;
-    Ok(job?)
+    let find = move || daemon.job(about.as_ref(), id);
+    Ok(app.blocking_for(payer, turn, find).await??)
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -287,6 +296,7 @@ pub(super) async fn logs(
         .and_then(|id| id.to_str().ok()?.parse::<u64>().ok());
     let from = last.map_or(query.from, |last| last.saturating_add(1));
     let follow = Follow {
+        payer: caller.payer(&app)?,
         app,
         about: caller.about().cloned(),
         id,
@@ -309,8 +319,13 @@ pub(super) async fn logs(
 pub(super) async fn of_ended(app: &App, caller: &Caller, id: &str) -> Result<LogBuffer> {
     let job = find(app, caller, id).await?;
     let (ledger, about) = (app.daemon.ledger().clone(), caller.about().cloned());
-    let tail = app.blocking(move || ledger.read_logs(about.as_ref(), job.id));
-    let tail = tail.await??;
+    let payer = caller.payer(app)?;
+    let turn = match &payer {
+        Some(payer) => Some(payer.read().await),
+        None => None,
+    };
+    let read = move || ledger.read_logs(about.as_ref(), job.id);
+    let tail = app.blocking_for(payer, turn, read).await??;
     let dropped = DroppedLogs {
         lines: job.logs.dropped_lines,
         bytes: job.logs.dropped_bytes,

@@ -1,6 +1,7 @@
 //! Who pays for what the door itself does: the time that a request's handler takes goes to its tenant, like that of its tasks.
 //!
-//! What it does not see: the encryption of a connection, and answers that go on after their handler.
+//! What a handler does on a thread that may block is charged there (`App::blocking_for`). What nobody sees: the encryption of a
+//! connection, and answers that go on after their handler.
 
 use std::{
     pin::{Pin, pin},

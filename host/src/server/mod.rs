@@ -41,7 +41,11 @@ use utoipa::{
 pub use listen::{Server, ServerError, Tls};
 use problem::{Refusal, Result};
 
-use crate::{api::WallView, daemon::Daemon};
+use crate::{
+    api::WallView,
+    daemon::{Daemon, TenantSlot},
+    rt::clock,
+};
 
 /// A request of JSON may have so many bytes.
 const MAX_JSON: usize = 8 << 20;
@@ -57,6 +61,25 @@ struct App {
 }
 
 impl App {
+    /// The same for a tenant, which pays for it; what is `held` is given back when it is done, whether anybody waits for it or not.
+    async fn blocking_for<T: Send + 'static>(
+        &self,
+        tenant: Option<Arc<TenantSlot>>,
+        held: impl Send + 'static,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        self.blocking(move || {
+            let _held = held;
+            let start = clock::now();
+            let done = work();
+            if let Some(tenant) = tenant {
+                tenant.node.charge(start.elapsed());
+            }
+            done
+        })
+        .await
+    }
+
     /// Does something that waits for the disk, on a thread for that.
     async fn blocking<T: Send + 'static>(
         &self,

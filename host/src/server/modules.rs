@@ -136,7 +136,10 @@ pub(super) async fn list(State(app): State<App>, caller: Caller) -> Result<Respo
     let answer = caller.answer(&app).await?;
     let tenant = caller.tenant(&app)?;
     let ledger = app.daemon.ledger().clone();
-    let modules = app.blocking(move || ledger.modules(&tenant.name)).await??;
+    let payer = caller.payer(&app)?;
+    let look = move || (ledger.modules(&tenant.name), answer);
+    let (modules, answer) = app.blocking_for(payer, (), look).await?;
+    let modules = modules?;
     answer.list(&ModuleList {
         modules: modules.iter().map(view).collect(),
     })

@@ -148,7 +148,11 @@ where
     let job = match &query.job {
         None => None,
         // Another tenant's is not there.
-        Some(id) => Some(jobs::find_of(app, about.clone(), id).await?.id),
+        Some(id) => Some(
+            jobs::find_of(app, caller.payer(app)?, about.clone(), id)
+                .await?
+                .id,
+        ),
     };
     let query = Query {
         job,

@@ -73,6 +73,7 @@ pub(in crate::ledger) fn remove(
     }
     tx.effects.tokens = true;
     tx.kept.remove(name.as_str())?;
+    tx.pending.remove(name.as_str())?;
     for phase in crate::ledger::JobPhase::ALL {
         tx.counts.remove((name.as_str(), phase.number()))?;
     }

@@ -32,6 +32,15 @@ pub(super) fn wasm(
         list.function(1);
         code.function(&body(number));
     }
+    let (memory, exports) = of_a_command();
+    let mut module = Wasm::new();
+    module.section(&types).section(&list).section(&memory);
+    module.section(&exports).section(&code);
+    module.finish()
+}
+
+/// What a command has, whose first function is its program.
+fn of_a_command() -> (MemorySection, ExportSection) {
     let mut memory = MemorySection::new();
     memory.memory(MemoryType {
         minimum: 1,
@@ -43,10 +52,7 @@ pub(super) fn wasm(
     let mut exports = ExportSection::new();
     exports.export("_start", ExportKind::Func, 0);
     exports.export("memory", ExportKind::Memory, 0);
-    let mut module = Wasm::new();
-    module.section(&types).section(&list).section(&memory);
-    module.section(&exports).section(&code);
-    module.finish()
+    (memory, exports)
 }
 
 fn function(locals: u32, write: impl FnOnce(&mut Function)) -> Function {
@@ -407,6 +413,14 @@ fn more_bombs(run: &mut dyn FnMut(&str, &dyn Fn() -> Vec<u8>)) {
             wasm(0, 0, 1, |_| function(n, |f| tables_of_locals(f, n)))
         });
     }
+    for n in [500, 3_000, 10_000] {
+        run(&format!("table of one target {n} x 1000"), &|| {
+            wasm(0, 0, 1, |_| function(1_000, |f| table_of_one_target(f, n)))
+        });
+        run(&format!("table beside locals {n} x 1000"), &|| {
+            wasm(0, 0, 1, |_| function(1_000, |f| table_beside_locals(f, n)))
+        });
+    }
     for n in [50, 100, 200, 400] {
         run(&format!("locals in deep loops {n}"), &|| {
             wasm(0, 0, 1, |_| function(275, |f| locals_in_loops(f, n)))
@@ -443,17 +457,7 @@ impl Beside {
     fn finish(self) -> Vec<u8> {
         let mut list = FunctionSection::new();
         list.function(0);
-        let mut memory = MemorySection::new();
-        memory.memory(MemoryType {
-            minimum: 1,
-            maximum: None,
-            memory64: false,
-            shared: false,
-            page_size_log2: None,
-        });
-        let mut exports = ExportSection::new();
-        exports.export("_start", ExportKind::Func, 0);
-        exports.export("memory", ExportKind::Memory, 0);
+        let (memory, exports) = of_a_command();
         let mut code = CodeSection::new();
         code.function(&function(0, |_| {}));
         let mut module = Wasm::new();
@@ -496,6 +500,56 @@ fn tables_of_locals(f: &mut Function, n: u32) {
         f.instruction(&I::End);
         f.instruction(&I::I32Const(0));
         f.instruction(&I::LocalGet(0));
+        f.instruction(&I::I64Store(MEM));
+    }
+}
+
+/// A thousand locals that are different before a block and in it, which a table of branches leaves in `n` ways to one place.
+fn table_of_one_target(f: &mut Function, n: usize) {
+    f.instruction(&I::Block(BlockType::Empty));
+    f.instruction(&I::LocalGet(0));
+    f.instruction(&I::I32WrapI64);
+    f.instruction(&I::BrIf(0));
+    set_all(f);
+    f.instruction(&I::LocalGet(1));
+    f.instruction(&I::I32WrapI64);
+    f.instruction(&I::BrTable(vec![0; n].into(), 0));
+    f.instruction(&I::End);
+    use_all(f);
+}
+
+/// The same, but that all ways except one lead elsewhere.
+fn table_beside_locals(f: &mut Function, n: usize) {
+    for _ in 0..2 {
+        f.instruction(&I::Block(BlockType::Empty));
+    }
+    f.instruction(&I::LocalGet(0));
+    f.instruction(&I::I32WrapI64);
+    f.instruction(&I::BrIf(1));
+    set_all(f);
+    f.instruction(&I::Block(BlockType::Empty));
+    f.instruction(&I::LocalGet(1));
+    f.instruction(&I::I32WrapI64);
+    f.instruction(&I::BrTable(vec![0; n].into(), 2));
+    f.instruction(&I::End);
+    f.instruction(&I::End);
+    f.instruction(&I::End);
+    use_all(f);
+}
+
+fn set_all(f: &mut Function) {
+    for local in 0..1_000 {
+        f.instruction(&I::LocalGet(local));
+        f.instruction(&I::I64Const(1));
+        f.instruction(&I::I64Add);
+        f.instruction(&I::LocalSet(local));
+    }
+}
+
+fn use_all(f: &mut Function) {
+    for local in 0..1_000 {
+        f.instruction(&I::I32Const(0));
+        f.instruction(&I::LocalGet(local));
         f.instruction(&I::I64Store(MEM));
     }
 }
@@ -590,6 +644,7 @@ fn what_would_take_the_compiler_long_is_refused() {
         ("passive elements 1000000", "globals and tables"),
         ("elements by expression 100000", "globals and tables"),
         ("constant 1000000", "globals and tables"),
+        ("table of one target 10000 x 1000", "locals that meet"),
         ("tables of locals 200", "its function 1 ("),
         ("locals in deep loops 400", "its function 1 ("),
     ];

@@ -558,9 +558,14 @@ fn fetch_words() {
             .map(Result::unwrap)
             .collect();
         for stream in &mut asked {
-            let mut request = [0; 4096];
-            let n = stream.read(&mut request).unwrap();
-            let (status, words) = match &request[..n.min(8)] {
+            // All of it, or closing the connection resets it.
+            let (mut request, mut piece) = (Vec::new(), [0; 4096]);
+            while !request.ends_with(b"\r\n\r\n") {
+                let n = stream.read(&mut piece).unwrap();
+                assert!(n > 0, "{request:?}");
+                request.extend_from_slice(&piece[..n]);
+            }
+            let (status, words) = match &request[..8] {
                 b"GET /gon" => ("404 Not Found", ""),
                 b"GET /two" => ("200 OK", "two words"),
                 _ => ("200 OK", "word"),

@@ -558,7 +558,7 @@ fn fetch_words() {
             .map(Result::unwrap)
             .collect();
         for stream in &mut asked {
-            // All of it, or closing the connection resets it.
+            // All of it, or closing the connection resets it; and each comes on a connection of its own.
             let (mut request, mut piece) = (Vec::new(), [0; 4096]);
             while !request.ends_with(b"\r\n\r\n") {
                 let n = stream.read(&mut piece).unwrap();
@@ -571,7 +571,9 @@ fn fetch_words() {
                 _ => ("200 OK", "word"),
             };
             let length = words.len();
-            let head = format!("HTTP/1.1 {status}\r\ncontent-length: {length}\r\n\r\n{words}");
+            let head = format!(
+                "HTTP/1.1 {status}\r\nconnection: close\r\ncontent-length: {length}\r\n\r\n{words}"
+            );
             stream.write_all(head.as_bytes()).unwrap();
         }
     });

@@ -173,21 +173,13 @@ impl TenantSlot {
     }
 
     /// The right to a long answer, until it is sent; waits while the tenant is given others.
-    ///
-    /// # Panics
-    /// Never: nobody closes the semaphore.
     pub async fn answer(&self) -> OwnedSemaphorePermit {
-        let right = self.answers.clone().acquire_owned().await;
-        right.expect("nobody closes it")
+        right(&self.answers, 1).await
     }
 
     /// The right to read a job's record; waits while others of the tenant do.
-    ///
-    /// # Panics
-    /// Never: nobody closes the semaphore.
     pub async fn read(&self) -> OwnedSemaphorePermit {
-        let right = self.reads.clone().acquire_owned().await;
-        right.expect("nobody closes it")
+        right(&self.reads, 1).await
     }
 
     /// Waits until nobody else looks through what it runs: one at a time does.
@@ -212,9 +204,6 @@ impl TenantSlot {
     ///
     /// # Errors
     /// [`DaemonError::OverLimit`].
-    ///
-    /// # Panics
-    /// Never: nobody closes the semaphore.
     pub async fn upload(self: &Arc<Self>) -> Result<Upload, DaemonError> {
         let place = Sending(self.clone());
         if self.sending.fetch_add(1, Ordering::SeqCst) >= SENDING {
@@ -223,32 +212,22 @@ impl TenantSlot {
                 self.name
             )));
         }
-        let right = self.uploads.clone().acquire_owned().await;
-        let right = right.expect("nobody closes it");
         Ok(Upload {
-            _right: right,
+            _right: right(&self.uploads, 1).await,
             _place: place,
         })
     }
 
     /// The right to send so many KiB in a request; waits while others of the tenant have too much.
-    ///
-    /// # Panics
-    /// Never: nobody closes the semaphore.
     pub async fn body(&self, kib: u32) -> OwnedSemaphorePermit {
-        let right = self.bodies.clone().acquire_many_owned(kib).await;
-        right.expect("nobody closes it")
+        right(&self.bodies, kib).await
     }
 
     /// The right to hold so many bytes of a result until they are recorded; waits while the tenant's other jobs hold too much.
-    ///
-    /// # Panics
-    /// Never: nobody closes the semaphore.
     pub(super) async fn result(&self, bytes: u64) -> OwnedSemaphorePermit {
         let kib = bytes.div_ceil(1024).min(u64::from(RESULTS_KIB));
         let kib = u32::try_from(kib).unwrap_or(RESULTS_KIB);
-        let right = self.results.clone().acquire_many_owned(kib).await;
-        right.expect("nobody closes it")
+        right(&self.results, kib).await
     }
 
     /// The right to compile a module, as soon as it is the tenant's turn.
@@ -257,6 +236,12 @@ impl TenantSlot {
         let most = limit.map_or(COMPILATIONS, |n| usize::try_from(n).unwrap_or(usize::MAX));
         self.node.compiler(most).await
     }
+}
+
+/// So much of what a semaphore has, as soon as it has that.
+async fn right(of: &Arc<Semaphore>, n: u32) -> OwnedSemaphorePermit {
+    let right = of.clone().acquire_many_owned(n).await;
+    right.expect("nobody closes it")
 }
 
 /// The right to send a module.

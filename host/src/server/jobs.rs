@@ -202,13 +202,9 @@ pub(super) async fn find_of(
         let id = id.escape_debug();
         return Err(Refusal::not_found(format!("there is no job `{id}`")));
     };
-    let turn = match &payer {
-        Some(payer) => Some(payer.read().await),
-        None => None,
-    };
     let daemon = app.daemon.clone();
     let find = move || daemon.job(about.as_ref(), id);
-    Ok(app.blocking_for(payer, turn, find).await??)
+    Ok(app.reading(payer, find).await??)
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]
@@ -320,12 +316,8 @@ pub(super) async fn of_ended(app: &App, caller: &Caller, id: &str) -> Result<Log
     let job = find(app, caller, id).await?;
     let (ledger, about) = (app.daemon.ledger().clone(), caller.about().cloned());
     let payer = caller.payer(app)?;
-    let turn = match &payer {
-        Some(payer) => Some(payer.read().await),
-        None => None,
-    };
     let read = move || ledger.read_logs(about.as_ref(), job.id);
-    let tail = app.blocking_for(payer, turn, read).await??;
+    let tail = app.reading(payer, read).await??;
     let dropped = DroppedLogs {
         lines: job.logs.dropped_lines,
         bytes: job.logs.dropped_bytes,

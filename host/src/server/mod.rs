@@ -61,7 +61,20 @@ struct App {
 }
 
 impl App {
-    /// The same for a tenant, which pays for it; what is `held` is given back when it is done, whether anybody waits for it or not.
+    /// Reads a record for a tenant, which pays for it and reads only so many at once.
+    async fn reading<T: Send + 'static>(
+        &self,
+        tenant: Option<Arc<TenantSlot>>,
+        read: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T> {
+        let turn = match &tenant {
+            Some(tenant) => Some(tenant.read().await),
+            None => None,
+        };
+        self.blocking_for(tenant, turn, read).await
+    }
+
+    /// Does something that waits for the disk for a tenant, which pays for it; what is `held` is given back when it is done, whether anybody waits for it or not.
     async fn blocking_for<T: Send + 'static>(
         &self,
         tenant: Option<Arc<TenantSlot>>,

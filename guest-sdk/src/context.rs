@@ -37,6 +37,25 @@ pub struct Context {
     pub pid: u64,
     /// Whether this actor was restarted.
     pub restarted: bool,
+    /// This attempt as a span of the trace that the job belongs to, as the header of that name in
+    /// [W3C Trace Context](https://www.w3.org/TR/trace-context/): to be sent with requests, which the host does not do by
+    /// itself. `None` without a host.
+    ///
+    /// ```no_run
+    /// # fn main() -> wrun::Result<()> {
+    /// let mut request = wrun::http::Request::get("https://api.example.com/");
+    /// if let Some(traceparent) = wrun::context()?.traceparent {
+    ///     request = request.header("traceparent", traceparent);
+    /// }
+    /// request.send()?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub traceparent: Option<String>,
+    /// The header `tracestate` that the job came with, which goes where `traceparent` goes.
+    pub tracestate: Option<String>,
+    /// Where people look at what runs on this host, if it has such a page. No token is in it.
+    pub dashboard_url: Option<String>,
 }
 
 /// One host process.

@@ -47,6 +47,8 @@
 //! - It follows up to five redirects ([`Request::redirects`]), each to an allowed host, never from https to http. To another
 //!   origin go only headers that can hold no secret (such as `accept` and `content-type`).
 //! - It sends no cookies, keeps none, and decompresses nothing; `user-agent` is `wrun/VERSION` if the request has none.
+//! - It adds no `traceparent`: a request belongs to the job's trace where the guest says so
+//!   ([`Context::traceparent`](crate::Context::traceparent)).
 //! - Bodies, time, rate and how many run at once are limited. What is too large fails, what is too many waits.
 
 use std::time::Duration;

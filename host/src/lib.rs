@@ -28,6 +28,7 @@ pub mod daemon;
 pub mod job;
 pub mod ledger;
 pub mod node;
+pub mod otlp;
 pub mod outbound;
 pub mod rt;
 pub mod sandbox;

@@ -12,7 +12,7 @@ const LAYERS: &[&[&str]] = &[
     &["cli"],
     &["server", "client"],
     &["daemon"],
-    &["api", "config", "ledger", "walls"],
+    &["api", "config", "ledger", "otlp", "walls"],
     &["node"],
     &["actor", "job"],
     &["scheduler", "sandbox", "outbound"],

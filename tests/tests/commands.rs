@@ -23,6 +23,10 @@ mod connections;
 mod damage;
 #[path = "commands/jobs.rs"]
 mod jobs;
+#[path = "commands/lists.rs"]
+mod lists;
+#[path = "commands/progress.rs"]
+mod progress;
 #[path = "commands/reload.rs"]
 mod reload;
 #[path = "commands/start.rs"]

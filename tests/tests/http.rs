@@ -313,6 +313,8 @@ fn a_request_is_sent_and_its_response_read() {
             !said.contains("accept-encoding") && !said.contains("cookie"),
             "{said}"
         );
+        // Which trace a job belongs to is told by guests that want it told.
+        assert!(!said.contains("traceparent"), "{said}");
         assert_eq!(
             node.call("json", json!([site.url("/json")])).await.unwrap(),
             json!([4, 5])

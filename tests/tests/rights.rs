@@ -53,10 +53,12 @@ impl Target {
 
     /// The template with its names, where the document has `{id}` and so on.
     fn fill(&self, template: &str) -> String {
-        let id = if template.contains("/tokens/") {
-            &self.token
-        } else {
-            &self.job
+        // The job's call is its first task.
+        let task = format!("{}{:016x}", self.job, 1);
+        let id = match template {
+            text if text.contains("/tokens/") => &self.token,
+            text if text.contains("/tasks/") => &task,
+            _ => &self.job,
         };
         template
             .replace("{name}", &self.tenant)
@@ -101,11 +103,13 @@ const fn with(body: &'static str, endpoint: Endpoint) -> Endpoint {
     Endpoint { body, ..endpoint }
 }
 
-const ENDPOINTS: [Endpoint; 26] = [
+const ENDPOINTS: [Endpoint; 31] = [
     at("GET /healthz", Needs::Nothing, 200),
     at("GET /readyz", Needs::Nothing, 200),
     at("GET /v1/openapi.json", Needs::Nothing, 200),
     at("GET /v1/info", Needs::Read, 200),
+    at("GET /v1/overview", Needs::Read, 200),
+    at("GET /v1/overview/events", Needs::Read, 200),
     at("GET /v1/modules", Needs::Read, 200),
     with(
         "(module (memory (export \"memory\") 1) (func (export \"_start\")))",
@@ -122,10 +126,13 @@ const ENDPOINTS: [Endpoint; 26] = [
     at("GET /v1/jobs/{id}/result", Needs::Read, 200),
     at("GET /v1/jobs/{id}/logs", Needs::Read, 200),
     at("GET /v1/jobs/{id}/events", Needs::Read, 200),
+    at("GET /v1/jobs/{id}/trace", Needs::Read, 200),
+    at("GET /v1/jobs/{id}/summary", Needs::Read, 200),
     at("POST /v1/jobs/{id}/cancel", Needs::Submit, 202),
     // It is not in quarantine.
     at("POST /v1/jobs/{id}/restart", Needs::Host, 409),
     state("GET /v1/tasks"),
+    at("GET /v1/tasks/{id}", Needs::Read, 200),
     state("GET /v1/actors"),
     state("GET /v1/objects"),
     at("GET /v1/tenants", Needs::Read, 200),

@@ -354,6 +354,9 @@ fn objects_are_seen_where_they_are() {
             object.state == ObjectState::Inline
         });
         assert!(small.size < 10 && small.task.is_none(), "{small:?}");
+        // Handles hold the others.
+        assert_eq!(small.arguments_of.len(), 1, "{small:?}");
+        assert!(large.iter().all(|object| object.arguments_of.is_empty()));
         let failed = one(&all, "the error", |object| {
             object.state == ObjectState::Failed
         });

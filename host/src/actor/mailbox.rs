@@ -212,6 +212,18 @@ impl<C> Mailbox<C> {
         out
     }
 
+    /// The call that call `number` of `caller` is held back by: an earlier one whose arguments are not there.
+    #[must_use]
+    pub fn held_by(&self, caller: CallerId, number: u64) -> Option<C>
+    where
+        C: Clone,
+    {
+        let state = self.state.lock();
+        let line = state.lines.get(&caller)?;
+        let (first, held) = line.first_key_value()?;
+        (line.contains_key(&number) && *first != number).then(|| held.call.clone())
+    }
+
     /// Takes a call out before it ran: it was cancelled.
     #[must_use]
     pub fn remove(&self, caller: CallerId, number: u64) -> Option<C> {
@@ -333,9 +345,12 @@ mod tests {
         mailbox.push(1, 10, "1 waits", false, ALL).expect("open");
         mailbox.push(1, 11, "1 later", true, ALL).expect("open");
         mailbox.push(2, 12, "2", true, ALL).expect("open");
+        let held = [(1, 10), (1, 11), (2, 12)].map(|(caller, n)| mailbox.held_by(caller, n));
+        assert_eq!(held, [None, Some("1 waits"), None]);
         assert_eq!(next(&mailbox), Some(Next::Call("2")));
         assert_eq!(next(&mailbox), None);
         assert_eq!(mailbox.settle(1, 10, true), None);
+        assert_eq!(mailbox.held_by(1, 11), None);
         assert_eq!(next(&mailbox), Some(Next::Call("1 waits")));
         assert_eq!(next(&mailbox), Some(Next::Call("1 later")));
         assert!(mailbox.is_empty());

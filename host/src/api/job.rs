@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use utoipa::ToSchema;
 
-use crate::types::{JobStats, LogLine, LogStream, TaskError};
+use crate::types::{FunctionSummary, JobStats, LogLine, LogStream, TaskError};
 
 /// A job that is to run.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -138,6 +138,13 @@ pub struct JobList {
     pub jobs: Vec<JobView>,
     /// What to give as `before` for those that follow; nothing when there are no more.
     pub next: Option<String>,
+}
+
+/// What the calls of a job took, by function.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+pub struct JobSummary {
+    /// The functions, the one with the most processor time first.
+    pub functions: Vec<FunctionSummary>,
 }
 
 /// One line that a job printed, or a piece of a very long one.

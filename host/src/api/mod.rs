@@ -5,6 +5,7 @@
 
 mod job;
 mod module;
+mod overview;
 mod state;
 mod tenant;
 
@@ -14,8 +15,11 @@ use serde::{
 };
 use utoipa::ToSchema;
 
-pub use job::{CallView, DroppedLogs, JobList, JobLogs, JobRequest, JobState, JobView, LogEntry};
+pub use job::{
+    CallView, DroppedLogs, JobList, JobLogs, JobRequest, JobState, JobSummary, JobView, LogEntry,
+};
 pub use module::{ModuleList, ModuleView};
+pub use overview::{NodeUse, Overview, TenantActivity};
 pub use state::{ActorList, ObjectList, TaskList};
 pub use tenant::{
     IssuedToken, Role, TenantList, TenantRequest, TenantUse, TenantView, TokenList, TokenRequest,

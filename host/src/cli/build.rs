@@ -2,13 +2,15 @@
 //!
 //! `cargo rustc` and not `cargo build`: its extra argument reaches the linker beside whatever `RUSTFLAGS` and cargo's
 //! configuration say, where flags of ours in either place would replace the user's. A stack size among the user's own
-//! flags comes later on the command line and wins. cargo's diagnostics go to standard error as they are.
+//! flags comes later on the command line and wins. cargo's diagnostics go to standard error as they are; with progress, what
+//! it says that it does is one line on the terminal, below them.
 
 use std::{
-    io::BufReader,
+    io::{BufRead as _, BufReader},
     path::{Path, PathBuf},
-    process::{Child, ChildStdout, Command, Stdio},
+    process::{Child, ChildStderr, ChildStdout, Command, Stdio},
     thread,
+    time::Duration,
 };
 
 use cargo_metadata::Message;
@@ -16,7 +18,7 @@ use tokio::sync::oneshot;
 
 use super::{
     Exit,
-    failure::{Failure, Result},
+    failure::{Failure, Result, one_line},
     output,
     package::{Guest, no_cargo},
     stop::{Reason, Stop},
@@ -29,8 +31,19 @@ const TARGET: &str = "wasm32-wasip1";
 pub(super) struct BuildOptions<'a> {
     /// cargo's profile.
     pub(super) profile: &'a str,
-    /// cargo tells only of problems, not what it does.
-    pub(super) quiet: bool,
+    /// What is seen of it.
+    pub(super) show: Show,
+}
+
+/// What is seen of a build.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Show {
+    /// What cargo says.
+    Cargo,
+    /// Problems, and nothing of what it does.
+    Problems,
+    /// Problems, and on the terminal what it does.
+    Progress,
 }
 
 /// How a build ended.
@@ -50,6 +63,8 @@ pub(super) async fn build(
 ) -> Result<Built> {
     add_target(&guest.dir)?;
     let mut child = Running(start(guest, options)?);
+    let progress = child.0.stderr.take().map(|said| Progress::of(guest, said));
+    let progress = progress.transpose()?;
     let stdout = child
         .0
         .stdout
@@ -63,6 +78,9 @@ pub(super) async fn build(
         .0
         .wait()
         .map_err(|error| Failure::internal(format!("cargo can't be waited for: {error}")))?;
+    if let Some(progress) = progress {
+        progress.ended().await;
+    }
     match artifact {
         // cargo has said why.
         _ if !status.success() => Err(Failure::new(
@@ -113,8 +131,18 @@ fn start(guest: &Guest, options: BuildOptions<'_>) -> Result<Child> {
     } else {
         cargo.args(["--bin", &guest.target]);
     }
-    if options.quiet {
-        cargo.arg("--quiet");
+    match options.show {
+        Show::Cargo => {}
+        Show::Problems => {
+            cargo.arg("--quiet");
+        }
+        Show::Progress => {
+            cargo.stderr(Stdio::piped());
+            // It sees no terminal, and there is one.
+            if std::env::var_os("NO_COLOR").is_none_or(|set| set.is_empty()) {
+                cargo.arg("--color=always");
+            }
+        }
     }
     cargo.args([
         "--",
@@ -132,6 +160,96 @@ fn not_started(error: &std::io::Error) -> Failure {
         std::io::ErrorKind::NotFound => no_cargo(),
         _ => Failure::internal(format!("cargo can't be started: {error}")),
     }
+}
+
+/// What cargo says that it does, on the terminal, until this is dropped.
+struct Progress {
+    shown: output::Waiting,
+    read: oneshot::Receiver<()>,
+}
+
+impl Progress {
+    /// Reads what cargo says on a thread: what it does is shown, all else is printed above that.
+    fn of(guest: &Guest, said: ChildStderr) -> Result<Self> {
+        let name = one_line(&guest.target);
+        let shown = output::Waiting::new(format!("building {name}"));
+        let (done, read) = oneshot::channel();
+        let line = shown.clone();
+        let work = move || {
+            let mut said = BufReader::new(said);
+            let mut text = Vec::new();
+            while matches!(said.read_until(b'\n', &mut text), Ok(1..)) {
+                match activity(&String::from_utf8_lossy(&text)) {
+                    Some(activity) => line.say(format!("building {name}: {activity}")),
+                    None => line.above(&text),
+                }
+                text.clear();
+            }
+            // Nobody waits any more when the build was stopped.
+            let _ = done.send(());
+        };
+        thread::Builder::new()
+            .name("wrun-cargo".to_owned())
+            .spawn(work)
+            .map_err(|error| {
+                Failure::internal(format!("no thread for what cargo says: {error}"))
+            })?;
+        Ok(Self { shown, read })
+    }
+
+    /// cargo has ended: waits until all that it said is printed. What it left running may say more, and is not waited for.
+    async fn ended(mut self) {
+        let _ = tokio::time::timeout(AFTER_CARGO, &mut self.read).await;
+    }
+}
+
+impl Drop for Progress {
+    fn drop(&mut self) {
+        self.shown.end();
+    }
+}
+
+/// So long is waited for what cargo said, once it has ended.
+const AFTER_CARGO: Duration = Duration::from_secs(2);
+
+/// What cargo says that it does, as `Compiling serde v1.0.228`; nothing of other lines.
+fn activity(line: &str) -> Option<String> {
+    const VERBS: [&str; 16] = [
+        "Adding",
+        "Blocking",
+        "Building",
+        "Checking",
+        "Compiling",
+        "Dirty",
+        "Downgrading",
+        "Downloaded",
+        "Downloading",
+        "Finished",
+        "Fresh",
+        "Installing",
+        "Locking",
+        "Unpacking",
+        "Updating",
+        "Upgrading",
+    ];
+    let plain = without_colours(line);
+    let text = plain.trim_end();
+    // It sets them right, twelve characters wide.
+    let verb = text.get(..12)?.trim_start();
+    (VERBS.contains(&verb) && text.get(12..).is_some_and(|rest| rest.starts_with(' ')))
+        .then(|| one_line(text.trim_start()))
+}
+
+/// Text without what sets colours: `ESC [ ... m`.
+fn without_colours(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    let mut rest = text;
+    while let Some((before, colour)) = rest.split_once("\u{1b}[") {
+        plain.push_str(before);
+        rest = colour.trim_start_matches(|c: char| c.is_ascii_digit() || c == ';');
+        rest = rest.strip_prefix('m').unwrap_or(rest);
+    }
+    plain + rest
 }
 
 /// Reads cargo's messages to their end on a thread; gives the module's path.
@@ -211,4 +329,35 @@ fn has_target(dir: &Path) -> Result<bool> {
         ));
     }
     Ok(Path::new(String::from_utf8_lossy(&asked.stdout).trim_end()).is_dir())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_cargo_does_is_told_from_what_it_found() {
+        for (line, expected) in [
+            (
+                "   Compiling serde v1.0.228\n",
+                Some("Compiling serde v1.0.228"),
+            ),
+            (
+                "\u{1b}[1m\u{1b}[92m   Compiling\u{1b}[0m guest v0.1.0 (/a)\n",
+                Some("Compiling guest v0.1.0 (/a)"),
+            ),
+            (
+                "    Blocking waiting for file lock on build directory\n",
+                Some("Blocking waiting for file lock on build directory"),
+            ),
+            ("warning: unused variable: `x`\n", None),
+            ("  --> src/main.rs:3:9\n", None),
+            ("error: could not compile `guest`\n", None),
+            ("   Compiling\n", None),
+            ("grüße, mein Programm\n", None),
+            ("\n", None),
+        ] {
+            assert_eq!(activity(line).as_deref(), expected, "{line:?}");
+        }
+    }
 }

@@ -4,7 +4,11 @@
 //! whichever is first. After a reason to stop the job is cancelled and has [`GRACE`] to go; a second signal cuts that
 //! short. Then the printer gets its last bytes (the result, or the records of `--json`) and is waited for.
 
-use std::{path::PathBuf, time::Duration};
+use std::{
+    path::PathBuf,
+    sync::Arc,
+    time::{Duration, Instant, SystemTime},
+};
 
 use serde_json::Value;
 use tokio::{sync::watch, time};
@@ -17,13 +21,15 @@ use super::{
         records::{Record, result_line},
     },
     stop::{Reason, Stop},
-    suggest,
+    suggest, timeline,
 };
 use crate::{
     config::error_text,
     job::{JobOptions, TaskRecord},
     node::{Job, Module, Pending, Runtime, SubmitError},
-    types::{CallOptions, ErrorKind, JobStats, TaskError},
+    otlp::{Exporter, JobSpans},
+    rt::clock,
+    types::{CallOptions, ErrorKind, JobStats, JobTrace, TaskError},
 };
 
 /// How long a cancelled job has to end; with all else, an interrupted command ends within a second.
@@ -46,8 +52,14 @@ pub(super) struct Plan {
     pub(super) output: Option<PathBuf>,
     /// JSON lines.
     pub(super) json: bool,
+    /// Progress on the terminal.
+    pub(super) progress: bool,
     /// A table at the end.
     pub(super) stats: bool,
+    /// Where the timeline goes.
+    pub(super) timeline: Option<PathBuf>,
+    /// Where spans of the job and its calls go.
+    pub(super) exporter: Option<Exporter>,
 }
 
 /// One call in place of `main`.
@@ -94,6 +106,8 @@ pub(super) struct Outcome {
     pub(super) value: Option<Value>,
     pub(super) error: Option<TaskError>,
     pub(super) stats: JobStats,
+    /// The job's id, and what its calls did and when, if that is told.
+    pub(super) trace: Option<(String, Arc<JobTrace>)>,
 }
 
 impl Outcome {
@@ -112,6 +126,7 @@ impl Outcome {
             value: None,
             error,
             stats,
+            trace: None,
         }
     }
 
@@ -126,6 +141,7 @@ impl Outcome {
             value,
             error,
             stats,
+            trace: None,
         }
     }
 }
@@ -140,6 +156,7 @@ pub(super) async fn run(
     plan: &Plan,
     stop: &mut Stop,
 ) -> Result<Ended> {
+    let begun = (clock::system_time(), clock::now());
     let job = match plan.call {
         Some(_) => runtime.open(module, plan.job.clone()),
         None => runtime.submit(module, plan.job.clone()),
@@ -150,7 +167,7 @@ pub(super) async fn run(
         logs: job.logs().map(output::Source::Lines),
         events: job.events(),
         json: plan.json,
-        progress: (output::progress_wanted() && !plan.json).then_some(progress),
+        progress: plan.progress.then_some(progress),
     };
     let pending = match &plan.call {
         Some(call) => {
@@ -161,13 +178,16 @@ pub(super) async fn run(
     };
     let mut printer = Printer::start(printed)?;
     let Done {
-        outcome,
+        mut outcome,
         stopped,
         mut printed,
     } = match wait(&job, pending, &numbers, &mut printer, stop).await {
         Ok(done) => done,
         Err(reason) => return Ok(stopped_exit(reason)),
     };
+    let trace = job.trace().map(Arc::new);
+    export(plan, &job, module, begun, &outcome, trace.as_ref());
+    outcome.trace = trace.map(|trace| (job.id().to_string(), trace));
     printer.finish(last_bytes(plan, &outcome, stopped));
     if printed.is_none() {
         printed = tokio::select! {
@@ -181,6 +201,33 @@ pub(super) async fn run(
         Some(reason) => Ok(stopped_exit(reason)),
         None => tell(plan, outcome),
     }
+}
+
+/// Tells the collector, if there is one, what the job did.
+fn export(
+    plan: &Plan,
+    job: &Job,
+    module: &Module,
+    (begun, since): (SystemTime, Instant),
+    outcome: &Outcome,
+    trace: Option<&Arc<JobTrace>>,
+) {
+    let Some((exporter, context)) = plan.exporter.as_ref().zip(plan.job.trace_context.clone())
+    else {
+        return;
+    };
+    let error = outcome.error.as_ref();
+    exporter.job(JobSpans {
+        context,
+        job: job.id(),
+        attempt: plan.job.attempt,
+        module: module.name().to_owned(),
+        tenant: None,
+        begun,
+        took: since.elapsed(),
+        error: error.map(|error| (error.kind, error.message.clone())),
+        trace: trace.cloned(),
+    });
 }
 
 pub(super) fn stopped_exit(reason: Reason) -> Ended {
@@ -345,6 +392,12 @@ pub(super) fn tell(plan: &Plan, outcome: Outcome) -> Result<Ended> {
     }
     if plan.stats {
         output::note(output::stats_table(&outcome.stats).trim_end());
+        if let Some((_, trace)) = &outcome.trace {
+            output::note(output::functions_table(&trace.functions).trim_end());
+        }
+    }
+    if let (Some(path), Some((id, trace))) = (&plan.timeline, &outcome.trace) {
+        timeline::save(trace, id, path)?;
     }
     match outcome.error {
         Some(error) => Err(Failure::of_task(&error, outcome.exit)),

@@ -90,7 +90,7 @@ impl Failure {
 }
 
 /// A line for each frame; a function that calls itself has one for all of a run.
-fn frames(backtrace: &[String]) -> Vec<String> {
+pub(super) fn frames(backtrace: &[String]) -> Vec<String> {
     let mut lines: Vec<String> = backtrace
         .chunk_by(|a, b| a == b)
         .map(|run| match run {
@@ -131,16 +131,33 @@ impl From<ConfigError> for Failure {
     }
 }
 
-/// Text from a module, safe for a terminal: no control characters but line feeds and tabs.
+/// Text from a module, safe for a terminal: no control characters but line feeds and tabs, none that turn the direction of
+/// what follows, none that break a line.
 pub(super) fn printable(text: &str) -> String {
-    let shown = |c: char| {
-        if c.is_control() && c != '\n' && c != '\t' {
-            '\u{fffd}'
-        } else {
-            c
-        }
+    let shown = |c: char| if is_unsafe(c) { '\u{fffd}' } else { c };
+    text.chars().map(shown).collect()
+}
+
+/// The same for a place in a line of ours: line feeds and tabs are spaces.
+pub(super) fn one_line(text: &str) -> String {
+    let shown = |c: char| match c {
+        '\n' | '\t' => ' ',
+        c if is_unsafe(c) => '\u{fffd}',
+        c => c,
     };
     text.chars().map(shown).collect()
+}
+
+/// Whether a terminal might do something with it but show it.
+fn is_unsafe(c: char) -> bool {
+    match c {
+        '\n' | '\t' => false,
+        // Marks, embeddings, overrides and isolates of direction; separators of lines and paragraphs.
+        '\u{61c}' | '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => {
+            true
+        }
+        c => c.is_control(),
+    }
 }
 
 #[cfg(test)]
@@ -157,6 +174,15 @@ mod tests {
             failure.to_string(),
             "error: no task `ad` in `m.wasm`\n  its tasks: add\nhelp: did you mean `add`?"
         );
+    }
+
+    #[test]
+    fn what_a_terminal_would_obey_is_not_printed() {
+        let text = "a\u{1b}[2J\u{9b}b\u{202e}c\u{2066}\u{200f}\u{2028}\td\ne\r";
+        let gone = "a\u{fffd}[2J\u{fffd}b\u{fffd}c\u{fffd}\u{fffd}\u{fffd}";
+        assert_eq!(printable(text), format!("{gone}\td\ne\u{fffd}"));
+        assert_eq!(one_line(text), format!("{gone} d e\u{fffd}"));
+        assert_eq!(one_line("grüße 你好"), "grüße 你好");
     }
 
     #[test]

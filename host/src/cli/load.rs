@@ -3,9 +3,8 @@
 use std::{fs::File, io::Read, path::Path};
 
 use super::{
-    build::{BuildOptions, Built, build},
+    build::{BuildOptions, Built, Show, build},
     failure::{Failure, Result},
-    output,
     package::Guest,
     stop::{Reason, Stop},
 };
@@ -58,20 +57,24 @@ pub(super) enum Opened {
     Stopped(Reason),
 }
 
-/// Reads a module; builds it first when `path` is a directory.
-pub(super) async fn open(path: &Path, stop: &mut Stop) -> Result<Opened> {
+/// Reads a module; builds it first when `path` is a directory, and shows that on a terminal if there is one.
+pub(super) async fn open(path: &Path, progress: bool, stop: &mut Stop) -> Result<Opened> {
     if !path.is_dir() {
         return ModuleFile::read(path).map(Opened::Module);
     }
     let guest = Guest::read(path)?;
-    open_guest(&guest, stop).await
+    open_guest(&guest, progress, stop).await
 }
 
 /// Builds a crate and reads its module.
-pub(super) async fn open_guest(guest: &Guest, stop: &mut Stop) -> Result<Opened> {
+pub(super) async fn open_guest(guest: &Guest, progress: bool, stop: &mut Stop) -> Result<Opened> {
     let options = BuildOptions {
         profile: "release",
-        quiet: !output::progress_wanted(),
+        show: if progress {
+            Show::Progress
+        } else {
+            Show::Problems
+        },
     };
     match build(guest, options, stop).await? {
         Built::Module(module) => ModuleFile::read(&module).map(Opened::Module),

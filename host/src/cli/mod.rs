@@ -15,11 +15,13 @@ mod driver;
 mod exit;
 mod failure;
 mod load;
+mod log;
 mod output;
 mod package;
 mod remote;
 mod stop;
 mod suggest;
+mod timeline;
 
 use std::process::ExitCode;
 

@@ -5,10 +5,17 @@
 //! when the server does not have it, submits the job, prints what comes back and ends as the job did. When the connection is
 //! lost on the way the job goes on; the output is taken up again where it was, for a while.
 
-use std::{env, fs, time::Duration};
+use std::{
+    env, fs,
+    sync::{
+        Arc,
+        atomic::{AtomicU64, Ordering},
+    },
+    time::Duration,
+};
 
 use tokio::{
-    sync::mpsc,
+    sync::{mpsc, watch},
     time::{self, Instant},
 };
 
@@ -16,17 +23,17 @@ use super::{
     Exit,
     args::RunArgs,
     driver::{self, Call, Ended, Outcome, Plan},
-    failure::{Failure, Result},
+    failure::{Failure, Result, one_line},
     load::ModuleFile,
     output::{self, Printer, PrinterOptions, Source, Told},
     stop::{Reason, Stop},
 };
 use crate::{
-    api::{CallView, JobRequest, JobState, JobView, LogEntry},
+    api::{CallView, JobRequest, JobState, JobView, LogEntry, ModuleView},
     client::{Client, ClientError, JobEvent},
     config::error_text,
     rt::clock,
-    types::{ErrorKind, JobId, LogLine, TaskError, TaskId},
+    types::{ErrorKind, JobId, JobStats, LogLine, TaskError, TaskId},
 };
 
 /// A lost connection is tried again for so long.
@@ -178,7 +185,7 @@ async fn send(
 ) -> Result<JobView> {
     let hash = match module {
         Sent::Hash(hash) => hash,
-        Sent::File(file) => push_if_missing(client, file).await?,
+        Sent::File(file) => push_if_missing(client, file, plan.progress).await?,
     };
     let task = match &plan.call {
         None => None,
@@ -209,33 +216,60 @@ async fn send(
 }
 
 /// The hash of a module that the server has then.
-pub(super) async fn push_if_missing(client: &Client, file: ModuleFile) -> Result<String> {
+pub(super) async fn push_if_missing(
+    client: &Client,
+    file: ModuleFile,
+    progress: bool,
+) -> Result<String> {
     let hash = blake3::hash(&file.bytes).to_hex().to_string();
     match client.module(&hash).await {
         Ok(module) => Ok(module.hash),
         Err(error) if error.code() == Some("not_found") => {
-            Ok(client.push(&file.name, file.bytes).await?.hash)
+            Ok(push(client, file, progress).await?.hash)
         }
         Err(error) => Err(error.into()),
     }
 }
 
+/// Sends a module, and shows on a terminal how far that is.
+pub(super) async fn push(client: &Client, file: ModuleFile, progress: bool) -> Result<ModuleView> {
+    if !progress {
+        return Ok(client.push(&file.name, file.bytes).await?);
+    }
+    let (name, bytes) = (one_line(&file.name), file.bytes.len() as u64);
+    let shown = output::Waiting::of_bytes(bytes, format!("sending {name}"));
+    let (told, sent) = (shown.clone(), AtomicU64::new(0));
+    let more = move |piece: usize| {
+        let piece = piece as u64;
+        told.more(piece);
+        if sent.fetch_add(piece, Ordering::Relaxed) + piece >= bytes {
+            told.say(format!("{name}: the server compiles it"));
+        }
+    };
+    let pushed = client.push_in_pieces(&file.name, file.bytes, more).await;
+    shown.end();
+    Ok(pushed?)
+}
+
 /// Prints what a job prints, and ends as it does.
 async fn follow(client: &Client, job: &JobView, plan: &Plan, stop: &mut Stop) -> Result<Ended> {
     let (lines, printed_lines) = mpsc::channel(1024);
+    let (numbers, progress) = watch::channel(JobStats::default());
     let mut printer = Printer::start(PrinterOptions {
         logs: Some(Source::Told(printed_lines)),
         events: None,
         json: plan.json,
-        progress: None,
+        progress: plan.progress.then_some(progress),
     })?;
     let mut stopped: Option<Reason> = None;
     let ended = {
         let mut ended = std::pin::pin!(read(client, &job.id, plan.json, lines));
         let mut deadline = std::pin::pin!(time::sleep(Duration::MAX));
+        let mut counted = std::pin::pin!(count(client, &job.id, &numbers));
         loop {
             tokio::select! {
                 ended = &mut ended => break ended?,
+                () = &mut counted, if plan.progress => {}
                 reason = stop.next() => {
                     if let Some(earlier) = stopped {
                         return Ok(driver::stopped_exit(earlier));
@@ -251,12 +285,31 @@ async fn follow(client: &Client, job: &JobView, plan: &Plan, stop: &mut Stop) ->
             }
         }
     };
-    let outcome = outcome(client, ended).await?;
+    let id = ended.id.clone();
+    let mut outcome = outcome(client, ended).await?;
+    if plan.stats || plan.timeline.is_some() {
+        // One that ended before it began has none.
+        let trace = client.trace(&id).await;
+        outcome.trace = trace.ok().map(|trace| (id, Arc::new(trace)));
+    }
     printer.finish(driver::last_bytes(plan, &outcome, stopped));
     printer.printed().await?;
     match stopped {
         Some(reason) => Ok(driver::stopped_exit(reason)),
         None => driver::tell(plan, outcome),
+    }
+}
+
+/// How often a job's numbers are asked for.
+const COUNTED: Duration = Duration::from_secs(1);
+
+/// Asks for the job's numbers, over and over. What can't be had is shown as it was.
+async fn count(client: &Client, id: &str, numbers: &watch::Sender<JobStats>) {
+    loop {
+        time::sleep(COUNTED).await;
+        if let Ok(job) = client.job(id).await {
+            numbers.send_replace(job.stats);
+        }
     }
 }
 

@@ -7,20 +7,29 @@ mod events;
 
 use std::{fmt, time::Duration};
 
+use bytes::Bytes;
+use futures_util::{FutureExt as _, stream};
+use http_body_util::{BodyExt as _, Full, StreamBody};
 use reqwest::{Method, RequestBuilder, Response, StatusCode, Url, header};
 use serde::{Serialize, de::DeserializeOwned};
 use thiserror::Error;
 
 pub use events::{Events, JobEvent};
 
-use crate::api::{
-    ActorList, IssuedToken, JobList, JobRequest, JobView, KEY_HEADER, ModuleList, ModuleView,
-    ObjectList, Problem, ProblemBody, ServerInfo, TENANT_HEADER, TaskList, TenantList,
-    TenantRequest, TenantView, TokenList, TokenRequest,
+use crate::{
+    api::{
+        ActorList, IssuedToken, JobList, JobRequest, JobSummary, JobView, KEY_HEADER, ModuleList,
+        ModuleView, ObjectList, Overview, Problem, ProblemBody, ServerInfo, TENANT_HEADER,
+        TaskList, TenantList, TenantRequest, TenantView, TokenList, TokenRequest,
+    },
+    types::{JobTrace, TRACEPARENT, TRACESTATE, TaskWhy, TraceContext},
 };
 
 /// A connection has so long to come about.
 const CONNECT: Duration = Duration::from_secs(10);
+
+/// A module goes out in pieces of so many bytes, where that is told.
+const PIECE: usize = 64 << 10;
 
 /// Why a request was not done.
 #[derive(Debug, Error)]
@@ -98,6 +107,7 @@ pub struct Client {
     address: Url,
     token: Option<String>,
     tenant: Option<String>,
+    trace: Option<TraceContext>,
 }
 
 impl fmt::Debug for Client {
@@ -157,7 +167,14 @@ impl Client {
             address: url,
             token,
             tenant,
+            trace: None,
         })
+    }
+
+    /// Jobs that it submits belong to this trace.
+    #[must_use]
+    pub fn with_trace(self, trace: Option<TraceContext>) -> Self {
+        Self { trace, ..self }
     }
 
     fn request(&self, method: Method, path: &[&str]) -> RequestBuilder {
@@ -245,6 +262,14 @@ impl Client {
         self.get(&["info"]).await
     }
 
+    /// What is busy, what waits, and who has what now.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for all requests.
+    pub async fn overview(&self) -> Result<Overview> {
+        self.get(&["overview"]).await
+    }
+
     /// Sends a module.
     ///
     /// # Errors
@@ -255,6 +280,32 @@ impl Client {
             .query(&[("name", name)]);
         let request = request.header(header::CONTENT_TYPE, "application/wasm");
         self.json(request.body(bytes)).await
+    }
+
+    /// The same, piece by piece; `sent` hears of the bytes of each as it goes out.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for all requests.
+    pub async fn push_in_pieces(
+        &self,
+        name: &str,
+        bytes: Vec<u8>,
+        sent: impl Fn(usize) + Send + Sync + 'static,
+    ) -> Result<ModuleView> {
+        let (size, bytes) = (bytes.len(), Bytes::from(bytes));
+        let pieces = (0..size).step_by(PIECE).filter_map(move |at| {
+            let piece = bytes.slice(at..size.min(at + PIECE));
+            sent(piece.len());
+            // It has just this one frame, and that is there.
+            Full::new(piece).frame().now_or_never().flatten()
+        });
+        let body = StreamBody::new(stream::iter(pieces));
+        let request = self
+            .request(Method::POST, &["modules"])
+            .query(&[("name", name)])
+            .header(header::CONTENT_TYPE, "application/wasm")
+            .header(header::CONTENT_LENGTH, size);
+        self.json(request.body(reqwest::Body::wrap(body))).await
     }
 
     /// A module that the server has.
@@ -289,6 +340,14 @@ impl Client {
         let mut request = self.request(Method::POST, &["jobs"]).json(job);
         if let Some(key) = key {
             request = request.header(KEY_HEADER, key);
+        }
+        if let Some(trace) = &self.trace
+            && let Some(parent) = trace.parent()
+        {
+            request = request.header(TRACEPARENT, trace.traceparent(parent));
+            if let Some(state) = trace.state() {
+                request = request.header(TRACESTATE, state);
+            }
         }
         self.json(request).await
     }
@@ -366,6 +425,14 @@ impl Client {
             .await
     }
 
+    /// Why a task is where it is.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for all requests; not found for one of which nothing is known.
+    pub async fn why(&self, id: &str) -> Result<TaskWhy> {
+        self.get(&["tasks", id]).await
+    }
+
     /// Actors that live, and some that died.
     ///
     /// # Errors
@@ -382,6 +449,22 @@ impl Client {
     pub async fn objects(&self, filter: &ListFilter) -> Result<ObjectList> {
         self.json(self.request(Method::GET, &["objects"]).query(filter))
             .await
+    }
+
+    /// What the calls of a job did and when.
+    ///
+    /// # Errors
+    /// [`ClientError`], as for all requests; not found for a job that ended long ago.
+    pub async fn trace(&self, id: &str) -> Result<JobTrace> {
+        self.get(&["jobs", id, "trace"]).await
+    }
+
+    /// What the calls of a job took, by function.
+    ///
+    /// # Errors
+    /// As [`trace`](Self::trace).
+    pub async fn summary(&self, id: &str) -> Result<JobSummary> {
+        self.get(&["jobs", id, "summary"]).await
     }
 
     /// Cancels a job.

@@ -7,7 +7,7 @@ use crate::{
     job::JobOptions,
     node::{RuntimeOptions, SpillTo},
     sandbox::CacheDir,
-    types::{DirGrant, HostRule, Network},
+    types::{DirGrant, HostRule, Network, TRACEPARENT, TRACESTATE, TraceContext},
 };
 
 /// Looks up an environment variable.
@@ -117,6 +117,8 @@ pub struct JobSettings {
     pub stdin: bool,
     /// Events are wanted.
     pub events: bool,
+    /// What its calls do and when is wanted.
+    pub trace: bool,
 }
 
 impl JobSettings {
@@ -141,9 +143,21 @@ impl JobSettings {
             stdin: self.stdin,
             logs: true,
             events: self.events,
+            trace: self.trace,
+            trace_context: trace_context(env),
             ..JobOptions::default()
         })
     }
+}
+
+/// The trace that this process is part of, as other tools hand it on; what is malformed is as none.
+fn trace_context(env: Environment<'_>) -> Option<TraceContext> {
+    let text = |name: &str| env(&name.to_uppercase()).and_then(|text| text.into_string().ok());
+    let (parent, state) = (text(TRACEPARENT), text(TRACESTATE));
+    TraceContext::parse(
+        parent.iter().map(String::as_str),
+        state.iter().map(String::as_str),
+    )
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::{
     any::Any,
     collections::hash_map::Entry,
     sync::{Arc, OnceLock, atomic::Ordering},
-    time::{Duration, Instant},
+    time::{Duration, Instant, SystemTime},
 };
 
 use parking_lot::Mutex;
@@ -14,12 +14,13 @@ use super::{Daemon, DaemonError, LOG_BYTES, LogBuffer, TenantSlot};
 use crate::{
     job::JobOptions,
     ledger::{
-        self, End, Finish, JobCall, JobPhase, JobRecord, JobSpec, JsonText, Ledger, ModuleHash,
-        NewJob, RESULT_BYTES, Submitted, TenantName,
+        self, End, Finish, JobCall, JobPhase, JobRecord, JobSpec, JsonText, ModuleHash, NewJob,
+        RESULT_BYTES, Submitted, TenantName,
     },
     node::{Job, Module, Pending},
+    otlp::JobSpans,
     rt::{clock, guard::Guard},
-    types::{CallOptions, ErrorKind, JobId, JobStats, Listener, TaskError},
+    types::{CallOptions, ErrorKind, JobId, JobStats, JobTrace, Listener, TaskError, TraceContext},
 };
 
 /// How long the recording of an end waits until it is tried again, when the disk is full.
@@ -34,6 +35,8 @@ pub struct NewRequest {
     pub spec: JobSpec,
     /// The same key is the same job.
     pub key: Option<String>,
+    /// The trace that it belongs to.
+    pub trace: Option<TraceContext>,
 }
 
 /// A job that has not ended.
@@ -46,6 +49,13 @@ pub struct LiveJob {
     /// How often it was begun before.
     pub earlier: u32,
     running: OnceLock<Running>,
+    /// Its trace, of which this attempt is a span.
+    context: TraceContext,
+    /// What its module is called.
+    module: String,
+    begun: (SystemTime, Instant),
+    /// What it ended with, if not well.
+    failed: OnceLock<TaskError>,
     /// What it used before this attempt: milliseconds of processor time and of time.
     before: (u64, u64),
     /// Why somebody wants it to end.
@@ -63,7 +73,7 @@ struct Running {
 }
 
 impl LiveJob {
-    fn new(record: &JobRecord, tenant: &TenantSlot) -> Arc<Self> {
+    fn new(record: &JobRecord, tenant: &TenantSlot, sampled: bool) -> Arc<Self> {
         let limit = tenant.record().limits.log_bytes.unwrap_or(LOG_BYTES);
         let logs = Arc::new(LogBuffer::new(limit, tenant.output.clone()));
         if record.spec.events {
@@ -75,6 +85,13 @@ impl LiveJob {
             logs,
             earlier: record.attempt,
             running: OnceLock::new(),
+            context: match &record.trace {
+                Some(context) => context.clone(),
+                None => TraceContext::of_job(record.id, sampled),
+            },
+            module: record.module_name.clone(),
+            begun: (clock::system_time(), clock::now()),
+            failed: OnceLock::new(),
             before: (record.spent_cpu_ms, record.spent_wall_ms),
             cancelled: watch::Sender::new(None),
             result: Mutex::new(None),
@@ -86,6 +103,30 @@ impl LiveJob {
     #[must_use]
     pub fn stats(&self) -> Option<JobStats> {
         self.running.get().map(|running| running.job.stats())
+    }
+
+    /// What its calls did and when, if it runs.
+    #[must_use]
+    pub fn trace(&self) -> Option<JobTrace> {
+        self.running.get()?.job.trace()
+    }
+
+    fn tell_begun(&self, record: &JobRecord) {
+        tracing::info!(
+            target: "wrun::job", job = %self.id, tenant = %self.tenant, module = %record.module_name,
+            attempt = self.earlier, "job began"
+        );
+    }
+
+    fn tell_ended(&self, finish: &Finish) {
+        let end = &finish.end;
+        let error = end.error.as_ref();
+        tracing::info!(
+            target: "wrun::job", job = %self.id, tenant = %self.tenant, state = %finish.phase,
+            exit_code = end.exit_code, reason = end.reason, code = error.map(|error| error.kind.code()),
+            error = error.map(|error| &*error.message), wall_ms = finish.spent_wall_ms,
+            cpu_ms = finish.spent_cpu_ms, "job ended"
+        );
     }
 
     /// Its events are kept from now on, if they were not.
@@ -124,9 +165,14 @@ impl LiveJob {
 
     /// Ends it early. It has not ended yet when this returns.
     pub fn cancel(&self, reason: &str) {
-        self.cancelled.send_modify(|why| {
+        let first = self.cancelled.send_if_modified(|why| {
+            let first = why.is_none();
             why.get_or_insert_with(|| reason.to_owned());
+            first
         });
+        if first {
+            tracing::info!(target: "wrun::job", job = %self.id, tenant = %self.tenant, reason, "job cancelled");
+        }
         self.stop(reason);
     }
 
@@ -187,6 +233,7 @@ impl Daemon {
             module: request.module,
             spec: request.spec,
             key: request.key,
+            trace: request.trace,
         });
         let submitted = submitted.await;
         if let Err(ledger::SubmitError::Failed(ledger::Failure::Unsure { .. })) = &submitted {
@@ -214,6 +261,13 @@ impl Daemon {
         live.or_else(|| self.0.lingering.get(id))
     }
 
+    /// What the calls of a job did and when: as far as it came, and for a while after its end.
+    #[must_use]
+    pub fn trace(&self, id: JobId) -> Option<Arc<JobTrace>> {
+        let live = self.live(id).and_then(|live| live.trace());
+        live.map(Arc::new).or_else(|| self.0.traces.get(id))
+    }
+
     /// Runs a quarantined job again, whose admin knows why. Blocks on the disk.
     ///
     /// # Errors
@@ -230,7 +284,7 @@ impl Daemon {
             // A tenant with unfinished jobs is not removed.
             return;
         };
-        let live = LiveJob::new(&record, &tenant);
+        let live = LiveJob::new(&record, &tenant, self.0.exporter.is_some());
         match self.0.live.lock().entry(record.id) {
             Entry::Occupied(_) => return,
             Entry::Vacant(place) => place.insert(live.clone()),
@@ -248,11 +302,36 @@ impl Daemon {
                 daemon.end_unsupervised(&live, end.into_panic()).await;
             }
             daemon.0.lingering.add(live.id, &live.tenant, &live.logs);
+            let trace = live.trace().map(Arc::new);
+            daemon.export(&live, trace.as_ref());
+            if let Some(trace) = trace {
+                daemon.0.traces.add(live.id, &live.tenant, trace);
+            }
             daemon.0.live.lock().remove(&live.id);
             // Whoever follows it may hold it longer.
             live.result.lock().take();
             live.logs.end();
             live.ended.send_replace(true);
+        });
+    }
+
+    /// Tells the collector, if there is one, of an attempt that has ended.
+    fn export(&self, live: &LiveJob, trace: Option<&Arc<JobTrace>>) {
+        let Some(exporter) = &self.0.exporter else {
+            return;
+        };
+        let (begun, since) = live.begun;
+        let failed = live.failed.get();
+        exporter.job(JobSpans {
+            context: live.context.clone(),
+            job: live.id,
+            attempt: live.earlier,
+            module: live.module.clone(),
+            tenant: Some(live.tenant.to_string()),
+            begun,
+            took: since.elapsed(),
+            error: failed.map(|error| (error.kind, error.message.clone())),
+            trace: trace.cloned(),
         });
     }
 
@@ -265,6 +344,7 @@ impl Daemon {
         let why = format!(
             "an internal error of the server ended the job, which is a bug: please report it ({said})"
         );
+        tracing::error!(target: "wrun::bug", job = %live.id, tenant = %live.tenant, "{why}");
         live.stop(&why);
         if self.0.abandoning.load(Ordering::SeqCst) {
             return;
@@ -274,17 +354,21 @@ impl Daemon {
             (finish.spent_cpu_ms, finish.spent_wall_ms) = (cpu, wall);
         }
         finish.logs = live.logs.logs();
-        record_end(&self.0.ledger, live.id, finish).await;
+        self.record_end(live, finish).await;
     }
 
     async fn supervise(&self, tenant: &Arc<TenantSlot>, id: JobId, live: &Arc<LiveJob>) {
         let mut finish = match self.start_recorded(id).await {
-            Ok(Some(record)) => self.attempt(tenant, &record, live).await,
+            Ok(Some(record)) => {
+                live.tell_begun(&record);
+                self.attempt(tenant, &record, live).await
+            }
             // It ended before, as the ledger has it.
             Ok(None) => return,
             Err(failure) => failed(failure.to_string()),
         };
         if self.0.abandoning.load(Ordering::SeqCst) {
+            tracing::info!(target: "wrun::job", job = %id, tenant = %live.tenant, "job left to the next start");
             return;
         }
         if let Some(reason) = live.cancelled.borrow().clone() {
@@ -295,17 +379,49 @@ impl Daemon {
             (finish.spent_cpu_ms, finish.spent_wall_ms) = (cpu, wall);
         }
         finish.logs = live.logs.logs();
-        record_end(&self.0.ledger, id, finish).await;
+        live.tell_ended(&finish);
+        if let Some(error) = &finish.end.error {
+            // An attempt has one end.
+            let _ = live.failed.set(error.clone());
+        }
+        self.record_end(live, finish).await;
+    }
+
+    /// Writes an end down, however long the disk is full.
+    async fn record_end(&self, live: &LiveJob, finish: Finish) {
+        let mut told = false;
+        loop {
+            match self.0.ledger.finish_async(live.id, finish.clone()).await {
+                Err(ledger::JobError::Failed(failure)) if is_for_now(&failure) => {
+                    tell_of_disk(live.id, &failure, &mut told);
+                    tokio::time::sleep(AGAIN).await;
+                }
+                Ok(_) => {
+                    if let Ok(tenant) = self.tenant(&live.tenant) {
+                        tenant.ended.lock().add(&finish);
+                    }
+                    return;
+                }
+                Err(error) => {
+                    if let ledger::JobError::Failed(error) = error {
+                        tracing::error!(target: "wrun::ledger", job = %live.id, %error, "the end of a job can't be recorded");
+                    }
+                    // It never can be, or it was already.
+                    return;
+                }
+            }
+        }
     }
 
     /// Records the beginning of an attempt, however long the disk is full; nothing for a job that is not to run.
     async fn start_recorded(&self, id: JobId) -> Result<Option<JobRecord>, ledger::Failure> {
-        let mut unsure = false;
+        let (mut unsure, mut told) = (false, false);
         loop {
             match self.0.ledger.start_async(id).await {
                 Ok(record) => return Ok(Some(record)),
                 Err(ledger::JobError::Failed(failure)) if is_for_now(&failure) => {
                     unsure |= matches!(failure, ledger::Failure::Unsure { .. });
+                    tell_of_disk(id, &failure, &mut told);
                     tokio::time::sleep(AGAIN).await;
                 }
                 Err(ledger::JobError::Failed(failure)) => return Err(failure),
@@ -340,7 +456,7 @@ impl Daemon {
             Ok(module) => module,
             Err(error) => return failed(error.to_string()),
         };
-        let mut options = match options(tenant, record) {
+        let mut options = match options(tenant, record, live) {
             Ok(options) => options,
             Err(error) => return ended(1, Some(error), None, JobStats::default()),
         };
@@ -474,21 +590,19 @@ fn is_for_now(failure: &ledger::Failure) -> bool {
     matches!(failure, F::Full { .. } | F::Io { .. } | F::Unsure { .. })
 }
 
-/// Writes an end down, however long the disk is full.
-async fn record_end(ledger: &Ledger, id: JobId, finish: Finish) {
-    loop {
-        match ledger.finish_async(id, finish.clone()).await {
-            Err(ledger::JobError::Failed(failure)) if is_for_now(&failure) => {
-                tokio::time::sleep(AGAIN).await;
-            }
-            // It is written, it was already, or it never can be.
-            Ok(_) | Err(_) => return,
-        }
+/// Says once that a job waits for the disk.
+fn tell_of_disk(job: JobId, error: &ledger::Failure, told: &mut bool) {
+    if !std::mem::replace(told, true) {
+        tracing::warn!(target: "wrun::ledger", %job, %error, "a job waits until its record can be written");
     }
 }
 
 /// What the node is told of an attempt, with what is left of the job's time.
-fn options(tenant: &TenantSlot, record: &JobRecord) -> Result<JobOptions, TaskError> {
+fn options(
+    tenant: &TenantSlot,
+    record: &JobRecord,
+    live: &LiveJob,
+) -> Result<JobOptions, TaskError> {
     let limits = tenant.record().limits;
     let (spec, grants) = (&record.spec, tenant.grants());
     let left = |asked: Option<u64>, limit: Option<u64>, spent: u64, kind, what: &str| {
@@ -529,6 +643,8 @@ fn options(tenant: &TenantSlot, record: &JobRecord) -> Result<JobOptions, TaskEr
         timeout,
         cpu_limit,
         task_cpu_limit: limits.cpu_seconds_per_task.map(Duration::from_secs),
+        trace: true,
+        trace_context: Some(live.context.clone()),
         ..JobOptions::default()
     })
 }

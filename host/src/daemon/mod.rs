@@ -7,12 +7,14 @@
 //! Invariants: a job is run by one supervisor at a time; a job that ended in the ledger is not run again; every message that
 //! names a job, module or tenant is about the caller's own.
 
+mod activity;
 mod error;
 mod events;
 mod jobs;
 mod logs;
 mod modules;
 mod tenants;
+mod traces;
 
 #[cfg(test)]
 mod tests;
@@ -44,6 +46,7 @@ use crate::{
         TenantName, TenantRecord,
     },
     node::{NodeInfo, Runtime},
+    otlp::Exporter,
     rt::clock,
     types::JobId,
 };
@@ -63,6 +66,10 @@ struct Inner {
     tenants: RwLock<BTreeMap<TenantName, Arc<TenantSlot>>>,
     live: Mutex<HashMap<JobId, Arc<LiveJob>>>,
     lingering: events::Lingering,
+    traces: traces::Traces,
+    /// Who is told what jobs did, and when.
+    exporter: Option<Exporter>,
+    seen: activity::Seen,
     modules: modules::Modules,
     defaults: RwLock<TenantConfig>,
     accepting: AtomicBool,
@@ -85,7 +92,7 @@ impl fmt::Debug for Daemon {
 
 impl Daemon {
     /// Puts the parts together, and begins the jobs again that an earlier process left. Must be called in the event loop
-    /// that is to run their supervisors.
+    /// that is to run their supervisors. With an exporter, what jobs did goes there when they end.
     ///
     /// # Errors
     /// When a tenant of the configuration has no valid name, or can't be recorded.
@@ -97,6 +104,7 @@ impl Daemon {
         ledger: Ledger,
         recovered: Recovered,
         config: &ServeConfig,
+        exporter: Option<Exporter>,
     ) -> Result<Self, DaemonError> {
         let daemon = Self(Arc::new(Inner {
             runtime,
@@ -104,6 +112,9 @@ impl Daemon {
             tenants: RwLock::default(),
             live: Mutex::default(),
             lingering: events::Lingering::default(),
+            traces: traces::Traces::default(),
+            exporter,
+            seen: activity::Seen::default(),
             modules: modules::Modules::default(),
             defaults: RwLock::new(config.defaults.clone()),
             accepting: AtomicBool::new(true),
@@ -113,6 +124,12 @@ impl Daemon {
             event_loop: Handle::current(),
         }));
         daemon.configure(config)?;
+        for job in &recovered.quarantined {
+            tracing::warn!(target: "wrun::job", %job, "job quarantined: it ran at three unclean stops");
+        }
+        for job in &recovered.lost {
+            tracing::warn!(target: "wrun::job", %job, "job lost: the server stopped under it");
+        }
         for record in recovered.rerun {
             daemon.begin(record);
         }
@@ -131,6 +148,7 @@ impl Daemon {
             let name: TenantName = name.parse().map_err(DaemonError::bad_request)?;
             let (weight, limits, grants) = tenants::from_config(&tenant.over(&config.defaults));
             let record = self.record_tenant(name, weight, limits)?;
+            tracing::debug!(target: "wrun::tenant", tenant = %record.name, weight, "tenant configured");
             self.place(record, grants, true);
         }
         for record in known {
@@ -181,6 +199,7 @@ impl Daemon {
         let (_, defaults, grants) = tenants::from_config(&self.0.defaults.read());
         let record = self.record_tenant(name.clone(), weight, limits.or(&defaults))?;
         self.place(record, grants, false);
+        tracing::info!(target: "wrun::tenant", tenant = %name, weight, "tenant made or changed");
         self.tenant(&name)
     }
 
@@ -199,6 +218,7 @@ impl Daemon {
         if let Some(gone) = gone {
             gone.node.end();
         }
+        tracing::info!(target: "wrun::tenant", tenant = %name, "tenant removed");
         Ok(())
     }
 
@@ -221,6 +241,12 @@ impl Daemon {
     #[must_use]
     pub fn ledger(&self) -> &Ledger {
         &self.0.ledger
+    }
+
+    /// Who is told what jobs did, if anybody.
+    #[must_use]
+    pub fn exporter(&self) -> Option<&Exporter> {
+        self.0.exporter.as_ref()
     }
 
     /// The node.
@@ -287,16 +313,21 @@ impl Daemon {
                 let Some(inner) = inner.upgrade() else { return };
                 let daemon = Self(inner);
                 daemon.0.lingering.forget_old();
+                daemon.0.traces.forget_old();
                 let expire = clock::now() >= next_expiry;
                 if expire {
                     next_expiry = clock::now() + EXPIRY;
                 }
                 let work = move || {
-                    // Failures show with the next job that is recorded.
-                    let _ = daemon.0.ledger.checkpoint(&daemon.used());
+                    // Failures show with the next job that is recorded, too.
+                    let written = daemon.0.ledger.checkpoint(&daemon.used());
                     daemon.begin_forgotten();
-                    if expire {
-                        let _ = daemon.0.ledger.expire(clock::unix_millis());
+                    let expired = match expire {
+                        true => daemon.0.ledger.expire(clock::unix_millis()).map(drop),
+                        false => Ok(()),
+                    };
+                    if let Err(error) = written.map(drop).and(expired) {
+                        tracing::warn!(target: "wrun::ledger", %error, "the ledger can't be kept in order");
                     }
                 };
                 let _ = tokio::task::spawn_blocking(work).await;

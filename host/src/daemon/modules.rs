@@ -102,7 +102,12 @@ impl Modules {
         if let Some(module) = self.get(&hash) {
             return Ok(module);
         }
-        let (loaded, took) = compiler.load(name, bytes).await;
+        let (size, (loaded, took)) = (bytes.len(), compiler.load(name, bytes).await);
+        tracing::info!(
+            target: "wrun::module", tenant = %tenant.name, module = name, %hash, bytes = size,
+            compile_ms = u64::try_from(took.as_millis()).unwrap_or(u64::MAX),
+            refused = loaded.as_ref().err().map(ToString::to_string), "module compiled"
+        );
         let module = loaded.map_err(|error| DaemonError::BadModule(error.to_string()))?;
         let limit = tenant.record().limits.compile_seconds;
         if let Some(limit) = limit.filter(|limit| took > Duration::from_secs(*limit)) {

@@ -14,13 +14,13 @@ use std::{
 use governor::{
     DefaultDirectRateLimiter, Quota, RateLimiter, clock::Clock as _, clock::DefaultClock,
 };
-use parking_lot::RwLock;
+use parking_lot::{Mutex, RwLock};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 use super::{DaemonError, logs::OutputRoom};
 use crate::{
     config::{Seconds, ServeConfig, Size, TenantConfig},
-    ledger::{TenantLimits, TenantName, TenantRecord},
+    ledger::{Finish, JobPhase, TenantLimits, TenantName, TenantRecord},
     node::{self, Compiler, TenantOptions},
     tenant::{Limits, Resource},
     types::{DirGrant, HttpOptions},
@@ -81,10 +81,32 @@ pub struct TenantSlot {
     places: Arc<Semaphore>,
     answers: Arc<Semaphore>,
     reads: Arc<Semaphore>,
+    /// How many of its jobs ended since the start, and how.
+    pub(super) ended: Mutex<Ends>,
     /// Modules that are sent, or wait to be.
     sending: AtomicUsize,
     looks: Arc<Semaphore>,
     requests: RwLock<Option<DefaultDirectRateLimiter>>,
+}
+
+/// How many jobs ended, and how.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Ends {
+    pub(super) succeeded: u64,
+    pub(super) failed: u64,
+    pub(super) cancelled: u64,
+}
+
+impl Ends {
+    /// One more.
+    pub(super) fn add(&mut self, finish: &Finish) {
+        let sum = match (finish.phase, finish.end.exit_code) {
+            (JobPhase::Cancelled, _) => &mut self.cancelled,
+            (_, 0) => &mut self.succeeded,
+            _ => &mut self.failed,
+        };
+        *sum += 1;
+    }
 }
 
 #[derive(Debug, Clone)]
@@ -115,6 +137,7 @@ impl TenantSlot {
             places: Arc::new(Semaphore::new(REQUESTS)),
             answers: Arc::new(Semaphore::new(ANSWERS)),
             reads: Arc::new(Semaphore::new(READS)),
+            ended: Mutex::default(),
             sending: AtomicUsize::new(0),
             looks: Arc::new(Semaphore::new(1)),
             requests: RwLock::new(requests(&record.limits)),

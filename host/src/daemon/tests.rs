@@ -30,7 +30,7 @@ fn daemon(dir: &tempfile::TempDir, faults: Faults) -> (Daemon, Arc<TenantSlot>) 
     let (weight, limits) = (std::num::NonZeroU32::MIN, TenantLimits::default());
     ledger.put_tenant(name.clone(), weight, limits).unwrap();
     let config = ServeConfig::default();
-    let daemon = Daemon::start(runtime(faults), ledger, recovered, &config).unwrap();
+    let daemon = Daemon::start(runtime(faults), ledger, recovered, &config, None).unwrap();
     let tenant = daemon.tenant(&name).unwrap();
     (daemon, tenant)
 }
@@ -40,6 +40,7 @@ async fn submit(daemon: &Daemon, tenant: &Arc<TenantSlot>, module: ModuleHash) -
         module,
         spec: JobSpec::default(),
         key: None,
+        trace: None,
     };
     daemon.submit(tenant, request).await.unwrap().job().id
 }

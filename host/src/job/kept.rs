@@ -6,43 +6,62 @@ use parking_lot::Mutex;
 
 use crate::tenant::{Account, Charge, Resource};
 
-/// At most so many are kept.
+/// At most so many are kept,
 const MOST: usize = 1_000;
+/// with so many bytes.
+const BYTES: u64 = 8 << 20;
 
 /// The last things of a kind that ended in a job. What the account has no room for is not kept: nothing waits or fails for
 /// it.
 #[derive(Debug)]
-pub struct Kept<T>(Mutex<VecDeque<(T, Charge)>>);
+pub struct Kept<T>(Mutex<List<T>>);
+
+#[derive(Debug)]
+struct List<T> {
+    items: VecDeque<(T, Charge)>,
+    bytes: u64,
+}
 
 impl<T> Default for Kept<T> {
     fn default() -> Self {
-        Self(Mutex::default())
+        let (items, bytes) = (VecDeque::new(), 0);
+        Self(Mutex::new(List { items, bytes }))
     }
 }
 
 impl<T> Kept<T> {
-    /// Keeps one more, which takes `bytes` beside its own size; the oldest goes when there are too many.
+    /// Keeps one more, which takes `bytes` beside its own size; the oldest go when that is too much.
     pub fn push(&self, account: &Account, item: T, bytes: usize) {
         let size = (size_of::<(T, Charge)>() + bytes) as u64;
         let Ok(charge) = account.charge(Resource::LogBytes, size) else {
             return;
         };
-        let mut kept = self.0.lock();
-        let oldest = (kept.len() >= MOST).then(|| kept.pop_front()).flatten();
-        kept.push_back((item, charge));
-        drop(kept);
+        let (mut list, mut oldest) = (self.0.lock(), Vec::new());
+        list.bytes += size;
+        while (list.items.len() >= MOST || list.bytes > BYTES)
+            && let Some(first) = list.items.pop_front()
+        {
+            list.bytes -= first.1.amount();
+            oldest.push(first);
+        }
+        list.items.push_back((item, charge));
+        drop(list);
         drop(oldest);
     }
 
     /// What `pick` makes of each, the oldest first.
     pub fn pick<V>(&self, mut pick: impl FnMut(&T) -> Option<V>) -> Vec<V> {
-        let kept = self.0.lock();
-        kept.iter().filter_map(|(item, _)| pick(item)).collect()
+        let list = self.0.lock();
+        let items = list.items.iter();
+        items.filter_map(|(item, _)| pick(item)).collect()
     }
 
     /// Forgets all.
     pub fn clear(&self) {
-        let all = std::mem::take(&mut *self.0.lock());
+        let mut list = self.0.lock();
+        list.bytes = 0;
+        let all = std::mem::take(&mut list.items);
+        drop(list);
         drop(all);
     }
 }
@@ -65,6 +84,17 @@ mod tests {
         assert!(account.used(Resource::LogBytes) >= 100 * MOST as u64);
         kept.clear();
         assert!(kept.pick(|_| Some(())).is_empty());
+    }
+
+    #[test]
+    fn few_large_ones_are_as_much_as_many_small_ones() {
+        let (account, kept) = (Account::new("a", Limits::default(), None), Kept::default());
+        for n in 0..1_000 {
+            kept.push(&account, n, 100 << 10);
+        }
+        let all = kept.pick(|n| Some(*n));
+        assert!((70..=82).contains(&all.len()) && all.last() == Some(&999));
+        assert!(account.used(Resource::LogBytes) <= BYTES);
     }
 
     #[test]

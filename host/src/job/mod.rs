@@ -7,6 +7,7 @@ mod lineage;
 mod options;
 mod record;
 mod registry;
+mod trace;
 
 pub use counters::{Counter, Counters, Emitter};
 pub use kept::Kept;
@@ -14,3 +15,4 @@ pub use lineage::Lineage;
 pub use options::JobOptions;
 pub use record::{Encoded, RecordError, RecordedObject, RecordedValue, TaskRecord};
 pub use registry::Registry;
+pub use trace::{Attempt, SpanDetails, Trace};

@@ -4,7 +4,7 @@ use std::{path::PathBuf, time::Duration};
 
 use serde::{Deserialize, Serialize};
 
-use crate::types::{DirGrant, JobId};
+use crate::types::{DirGrant, JobId, TraceContext};
 
 /// How a job is to run. The default grants nothing, limits nothing and discards what guests print.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -33,6 +33,10 @@ pub struct JobOptions {
     pub logs: bool,
     /// Collect events for `Job::events`; the oldest are dropped when nobody reads them.
     pub events: bool,
+    /// Keep what its calls did and when, for `Job::trace`.
+    pub trace: bool,
+    /// Which trace it belongs to, as its guests are told; one of its own if nobody says.
+    pub trace_context: Option<TraceContext>,
     /// Write each failed task's inputs to a file in this directory, for a replay.
     pub record: Option<PathBuf>,
 }

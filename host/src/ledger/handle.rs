@@ -212,6 +212,13 @@ impl Ledger {
         tokens.verify(text, clock::unix_millis())
     }
 
+    /// Whether the token with this id is there, not taken back and not expired. Reads nothing from the disk.
+    #[must_use]
+    pub fn is_valid(&self, id: &str) -> bool {
+        let tokens = self.0.store.tokens.read();
+        tokens.is_valid(id, clock::unix_millis())
+    }
+
     /// All tokens.
     ///
     /// # Errors

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 
 use super::{ModuleHash, TenantName};
-use crate::types::{JobId, JobStats, TaskError};
+use crate::types::{JobId, JobStats, TaskError, TraceContext};
 
 /// JSON as text, kept to the letter: numbers stay what they were, and deep nesting does no harm.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -119,6 +119,8 @@ pub struct NewJob {
     pub spec: JobSpec,
     /// The same request with the same key is the same job: 1 to 255 bytes.
     pub key: Option<String>,
+    /// The trace that the request belongs to, which makes it no other request.
+    pub trace: Option<TraceContext>,
 }
 
 /// Where a job is in its life. One that failed is `Finished`; its end tells.
@@ -255,6 +257,8 @@ pub struct JobRecord {
     pub spec: JobSpec,
     /// The key it was submitted with.
     pub key: Option<String>,
+    /// The trace that it belongs to, if the request named one.
+    pub trace: Option<TraceContext>,
     /// A hash of the request: of the module and of `spec`.
     pub digest: [u8; 32],
     /// Where it stands.

@@ -11,7 +11,7 @@ use super::{
     Cursor, End, Failure, JobPhase, JobRecord, JobSpec, LogInfo, ModuleHash, TenantName,
     TenantRecord,
 };
-use crate::types::JobId;
+use crate::types::{JobId, TraceContext};
 
 /// The format of all this. A change that older releases can't read counts it up.
 pub(super) const VERSION: u32 = 1;
@@ -68,6 +68,8 @@ pub(super) struct JobRow {
     pub(super) module_name: String,
     #[serde(default)]
     pub(super) key: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) trace: Option<TraceContext>,
     /// A hash as well, and written like one.
     pub(super) digest: ModuleHash,
     pub(super) phase: JobPhase,
@@ -103,6 +105,7 @@ impl JobRow {
             module_name: self.module_name,
             spec,
             key: self.key,
+            trace: self.trace,
             digest: *self.digest.as_bytes(),
             phase: self.phase,
             attempt: self.attempt,

@@ -158,6 +158,12 @@ impl TokenBook {
         let record = record.filter(|record| same && !record.is_void(now));
         record.cloned()
     }
+
+    /// Whether there is a token with this id that is not void at that time.
+    pub(super) fn is_valid(&self, id: &str, now: u64) -> bool {
+        let known = self.0.get(id);
+        known.is_some_and(|(_, record)| !record.is_void(now))
+    }
 }
 
 impl fmt::Debug for TokenBook {

@@ -24,7 +24,7 @@ use super::{
     run,
     services::CallServices,
     snapshot::DeadActor,
-    state::JobState,
+    state::{JobState, NodeState},
 };
 use crate::{
     actor::{Mailbox, Next},
@@ -33,7 +33,7 @@ use crate::{
     scheduler::Turn,
     store::Resource,
     tenant::Charge,
-    types::{ActorId, CallOptions, CallState, ErrorKind, FOREVER, TaskError, TaskId},
+    types::{ActorId, CallOptions, CallState, ErrorKind, FOREVER, JobId, TaskError, TaskId},
 };
 
 /// An actor as the host sees it.
@@ -61,6 +61,7 @@ pub(crate) struct ActorCell {
     /// Whether its constructor has returned in this life.
     pub(crate) up: AtomicBool,
     pub(crate) hibernates: AtomicBool,
+    running: Running,
     /// Bytes of its sandbox's memory when it last began to wait for a call; 0 before that.
     pub(crate) memory: AtomicU64,
     /// Why it is dead.
@@ -74,6 +75,31 @@ pub(crate) struct ActorCell {
 impl fmt::Debug for ActorCell {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}({})", self.class, self.id)
+    }
+}
+
+/// The method that an actor runs, or is to run next, for who looks from outside: its job and its number there. They are two
+/// words, so who reads them makes sure that there is such a call.
+#[derive(Debug, Default)]
+struct Running {
+    job: AtomicU64,
+    number: AtomicU64,
+}
+
+impl Running {
+    fn set(&self, method: TaskId) {
+        self.job.store(method.job().bits(), Ordering::Relaxed);
+        self.number.store(method.number(), Ordering::Relaxed);
+    }
+
+    fn clear(&self) {
+        self.number.store(0, Ordering::Relaxed);
+    }
+
+    fn get(&self) -> Option<TaskId> {
+        let job = JobId::from_bits(self.job.load(Ordering::Relaxed));
+        let number = self.number.load(Ordering::Relaxed);
+        (number > 0).then(|| TaskId::new(job, number))
     }
 }
 
@@ -114,6 +140,7 @@ impl ActorCell {
             born: AtomicBool::new(false),
             up: AtomicBool::new(false),
             hibernates: AtomicBool::new(false),
+            running: Running::default(),
             memory: AtomicU64::new(0),
             death: Mutex::default(),
             charge: Mutex::default(),
@@ -130,6 +157,14 @@ impl ActorCell {
     /// Whether it takes calls, or will again.
     pub(crate) fn is_alive(&self) -> bool {
         self.restarting.load(Ordering::SeqCst) || self.death.lock().is_none()
+    }
+
+    /// The method that it runs, or is to run as soon as it has its slots.
+    pub(crate) fn runs(self: &Arc<Self>, node: &NodeState) -> Option<Arc<Call>> {
+        let method = self.running.get()?;
+        let call = node.job(method.job())?.registry.get(method.number())?;
+        let is_its = matches!(call.kind(), Kind::Method(actor, _) if Arc::ptr_eq(actor, self));
+        is_its.then_some(call)
     }
 
     /// Why it is dead, or about to be.
@@ -325,7 +360,7 @@ fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
         LifeEnd::Drained => return buried(actor, call, Ok(())),
         // The host's own failure, or a crash: who waits for the actor waits for the next attempt.
         LifeEnd::NotBorn(error) if crashed_in_constructor(&error) => {
-            return match again(call) && call.begin_again() {
+            return match again(call) && call.begin_again(error.kind) {
                 true => super::submit::enqueue(call),
                 false => buried_with(actor, call, error),
             };
@@ -336,7 +371,7 @@ fn ended(call: &Arc<Call>, actor: &Arc<ActorCell>, end: LifeEnd) {
         LifeEnd::Died(error) => error,
     };
     // Who was told to end, or whom nobody can call any more, needs no other life.
-    let again = !actor.mailbox.is_drained() && again(call) && call.begin_again();
+    let again = !actor.mailbox.is_drained() && again(call) && call.begin_again(error.kind);
     actor.restarting.store(again, Ordering::SeqCst);
     actor.death.lock().get_or_insert_with(|| error.clone());
     let kept = actor.take_pending(again);
@@ -409,7 +444,8 @@ fn keep_death(job: &Arc<JobState>, actor: &ActorCell, creation: &Call) {
     }
 }
 
-async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
+async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, mut turn: Turn) -> LifeEnd {
+    let placed = call.placed(&mut turn);
     let mut sandbox = match run::sandbox(call, turn).await {
         Ok(sandbox) => sandbox,
         Err(error) => return LifeEnd::NotBorn(error),
@@ -432,6 +468,9 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
     actor.up.store(true, Ordering::Relaxed);
     if !actor.born.swap(true, Ordering::Relaxed) {
         call.job().counters.finished.add();
+        call.has_memory(|| sandbox.memory_bytes());
+        call.spent(placed);
+        call.trace_birth();
         call.tell(CallState::Finished, None);
     }
     loop {
@@ -445,8 +484,10 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, turn: Turn) -> LifeEnd {
                     }
                     return LifeEnd::Died(reason);
                 }
-                if let Some(error) = run_method(&method, &mut sandbox, call.settings().slots).await
-                {
+                actor.running.set(method.id);
+                let died_of = run_method(&method, &mut sandbox, call.settings().slots).await;
+                actor.running.clear();
+                if let Some(error) = died_of {
                     return LifeEnd::Died(error);
                 }
             }
@@ -522,7 +563,8 @@ async fn run_method(
         }
         match attempt_method(method, sandbox).await {
             // Its actor is well, and the call wants another try, before any later call.
-            Attempt::Failed(error) if method.wants_retry(&error) && method.begin_again() => {}
+            Attempt::Failed(error)
+                if method.wants_retry(&error) && method.begin_again(error.kind) => {}
             Attempt::Failed(error) => {
                 method.end(Err(method.error(error)));
                 break None;
@@ -555,10 +597,13 @@ async fn attempt_method(method: &Arc<Call>, sandbox: &mut Sandbox<CallServices>)
     };
     sandbox.services_mut().begin(method.clone());
     let frame = run::frame(method, args);
+    let placed = method.placed(sandbox.services_mut().turn());
     let end = {
         let call = pin!(sandbox.call(method.function(), frame));
         run::interruptible(method, method.settings().timeout, call).await
     };
+    method.has_memory(|| sandbox.memory_bytes());
+    method.spent(placed);
     let (outcome, dead) = match end {
         Ok(CallEnd { outcome, dead, .. }) => (outcome, dead),
         Err(interrupted) => (Err(interrupted), true),
@@ -588,8 +633,9 @@ fn keep_for_restart(method: &Arc<Call>) -> bool {
     };
     let lives = actor.restarts.load(Ordering::SeqCst) > 0 && !actor.mailbox.is_drained();
     // One that had not begun yet has lost no attempt.
-    let kept =
-        lives && method.survives_its_actor() && (!method.is_running() || method.begin_again());
+    let kept = lives
+        && method.survives_its_actor()
+        && (!method.is_running() || method.begin_again(ErrorKind::ActorDied));
     if kept {
         actor.interrupted.lock().push(method.clone());
     }

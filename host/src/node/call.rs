@@ -29,11 +29,12 @@ use super::{
 };
 use crate::{
     actor::CallerId,
-    job::Lineage,
+    job::{Attempt, Lineage, SpanDetails},
     sandbox::FunctionInfo,
-    store::{ObjectRef, Resource, Stream, Value, Waiting},
+    scheduler::{Meter, Turn},
+    store::{self, ObjectRef, Resource, Stream, Value, Waiting},
     tenant,
-    types::{Arg, BlockedOn, CallState, ErrorKind, Paid, TaskError, TaskId},
+    types::{Arg, Block, BlockedOn, CallState, ErrorKind, Paid, SpanId, TaskError, TaskId},
 };
 
 const WAITING: u8 = 0;
@@ -100,9 +101,95 @@ pub(crate) struct Inputs {
     pub(crate) begun: Time,
     /// What it and its arguments take: so many queued bytes of that account.
     pub(crate) bytes: u64,
-    /// The wait for its arguments.
-    pub(crate) waiting: Option<Waiting>,
+    at: Progress,
 }
+
+/// What an attempt holds for where it is, in one place, since queued calls are many. Times are those of its job's trace, if there is
+/// one.
+#[derive(Debug, Default)]
+enum Progress {
+    #[default]
+    Nothing,
+    /// The wait for its arguments.
+    Waiting(Waiting),
+    /// Since when it could run.
+    Queued(u64),
+    Begun(Box<Timing>),
+    /// It began, waits for this, and has no timing.
+    Blocked(Box<Awaits>),
+}
+
+/// What a call waits for while it runs, for who looks from outside.
+#[derive(Debug)]
+pub(crate) enum Awaits {
+    /// Objects, or items of streams.
+    Objects(store::Awaited),
+    /// So much more of this.
+    Room(tenant::Resource, u64),
+}
+
+/// An attempt that began.
+#[derive(Debug, Default)]
+struct Timing {
+    queued: u64,
+    begun: u64,
+    worker: Option<usize>,
+    slot: Option<usize>,
+    blocked: u64,
+    blocks: Vec<Block>,
+    cpu: u64,
+    memory: u64,
+    awaits: Option<Awaits>,
+}
+
+impl Inputs {
+    fn timing(&mut self) -> Option<&mut Timing> {
+        match &mut self.at {
+            Progress::Begun(timing) => Some(timing),
+            Progress::Nothing
+            | Progress::Waiting(_)
+            | Progress::Queued(_)
+            | Progress::Blocked(_) => None,
+        }
+    }
+
+    /// It waits for this from now on, or for nothing; gives what that was before.
+    fn set_awaits(&mut self, awaits: Option<Awaits>) -> Option<Awaits> {
+        match &mut self.at {
+            Progress::Begun(timing) => std::mem::replace(&mut timing.awaits, awaits),
+            at @ (Progress::Nothing | Progress::Blocked(_)) => {
+                let now = awaits.map_or(Progress::Nothing, |awaits| {
+                    Progress::Blocked(Box::new(awaits))
+                });
+                match std::mem::replace(at, now) {
+                    Progress::Blocked(before) => Some(*before),
+                    _ => None,
+                }
+            }
+            Progress::Waiting(_) | Progress::Queued(_) => None,
+        }
+    }
+
+    /// What it waits for while it runs.
+    pub(crate) fn awaits(&self) -> Option<&Awaits> {
+        match &self.at {
+            Progress::Begun(timing) => timing.awaits.as_ref(),
+            Progress::Blocked(awaits) => Some(awaits),
+            Progress::Nothing | Progress::Waiting(_) | Progress::Queued(_) => None,
+        }
+    }
+
+    /// The wait for its arguments, if they are not there.
+    pub(crate) fn waiting(&self) -> Option<&Waiting> {
+        match &self.at {
+            Progress::Waiting(waiting) => Some(waiting),
+            _ => None,
+        }
+    }
+}
+
+/// So many of an attempt's blocks, and of what it was called with, are told one by one.
+const DETAILS: usize = 8;
 
 /// One call.
 pub(crate) struct Call {
@@ -129,12 +216,52 @@ const BLOCKED: [BlockedOn; 4] = [
 ];
 
 /// While it exists, a call is seen as blocked.
-pub(crate) struct Blocked<'a>(&'a Call);
+pub(crate) struct Blocked<'a> {
+    call: &'a Call,
+    on: BlockedOn,
+    /// Its inputs say for what exactly.
+    told: bool,
+    /// Since when, if that is traced.
+    from: Option<u64>,
+}
 
 impl Drop for Blocked<'_> {
     fn drop(&mut self) {
-        self.0.blocked.store(0, Ordering::Relaxed);
+        let Self {
+            call,
+            on,
+            told,
+            from,
+        } = *self;
+        call.blocked.store(0, Ordering::Relaxed);
+        if told {
+            let awaits = call.inputs.lock().set_awaits(None);
+            drop(awaits);
+        }
+        if let (Some(trace), Some(from_ns)) = (&call.job().trace, from) {
+            let to_ns = trace.now();
+            if let Some(timing) = call.inputs.lock().timing() {
+                timing.blocked += to_ns.saturating_sub(from_ns);
+                if timing.blocks.len() < DETAILS {
+                    timing.blocks.push(Block { on, from_ns, to_ns });
+                }
+            }
+        }
     }
+}
+
+/// The call whose result an argument is.
+fn maker(arg: &Arg<Resource>) -> Option<TaskId> {
+    match arg {
+        Arg::Object(Resource::Object(object)) => object.id().maker(),
+        Arg::Object(_) | Arg::Value(_) => None,
+    }
+}
+
+/// Where and since when a call runs.
+pub(crate) struct Placed {
+    meter: Meter,
+    before: Duration,
 }
 
 /// Where a call is in its life, for who looks from outside.
@@ -227,6 +354,12 @@ impl Call {
         self.attempt.load(Ordering::Relaxed)
     }
 
+    /// Its attempt as a span of a trace.
+    pub(crate) fn span(&self) -> SpanId {
+        let job = self.job();
+        SpanId::of_call(job.id, job.options.attempt, self.number(), self.attempt())
+    }
+
     /// As an ancestor of the calls that it makes.
     pub(crate) fn lineage(&self) -> Arc<Lineage> {
         let lineage = self
@@ -249,8 +382,9 @@ impl Call {
     pub(crate) fn queue(&self) -> bool {
         let queued = self.transition(WAITING, QUEUED);
         if queued {
-            let waiting = self.inputs.lock().waiting.take();
-            drop(waiting);
+            let queued = self.could_run();
+            let before = std::mem::replace(&mut self.inputs.lock().at, queued);
+            drop(before);
             self.tell(CallState::Queued, None);
         }
         queued
@@ -263,9 +397,18 @@ impl Call {
         self.job().counters.running.add();
         let begun = self.transition(QUEUED, RUNNING);
         if begun {
-            let now = self.job().node.times.now();
+            let job = self.job();
+            let now = job.node.times.now();
+            let traced = job.trace.as_ref().map(|trace| trace.now());
             let mut inputs = self.inputs.lock();
             inputs.begun = now;
+            if let (Progress::Queued(queued), Some(begun)) = (&inputs.at, traced) {
+                inputs.at = Progress::Begun(Box::new(Timing {
+                    queued: *queued,
+                    begun,
+                    ..Timing::default()
+                }));
+            }
             let place = std::mem::take(&mut inputs.place);
             drop(inputs);
             self.job()
@@ -278,11 +421,111 @@ impl Call {
         begun
     }
 
-    /// RUNNING → QUEUED for another attempt. `false` when it was ended meanwhile.
+    /// A new attempt can run from now on.
+    fn could_run(&self) -> Progress {
+        let trace = self.job().trace.as_ref();
+        trace.map_or(Progress::Nothing, |trace| Progress::Queued(trace.now()))
+    }
+
+    /// It waits for its arguments, unless it is past that already.
+    pub(crate) fn wait_with(&self, waiting: Waiting) {
+        let mut inputs = self.inputs.lock();
+        if let Progress::Nothing = inputs.at {
+            inputs.at = Progress::Waiting(waiting);
+        }
+    }
+
+    /// It does not wait for its arguments any more.
+    pub(crate) fn stop_waiting(&self) {
+        let mut inputs = self.inputs.lock();
+        if let Progress::Waiting(_) = inputs.at {
+            let waiting = std::mem::take(&mut inputs.at);
+            drop(inputs);
+            drop(waiting);
+        }
+    }
+
+    /// It begins in this turn: nothing, unless that is traced.
+    pub(crate) fn placed(&self, turn: &mut Turn) -> Option<Placed> {
+        self.job().trace.as_ref()?;
+        let (worker, slot) = (turn.worker(), turn.slot_index());
+        if let Some(timing) = self.inputs.lock().timing() {
+            (timing.worker, timing.slot) = (worker, slot);
+        }
+        let meter = turn.meter();
+        let before = meter.cpu();
+        Some(Placed { meter, before })
+    }
+
+    /// What it used since it was placed.
+    pub(crate) fn spent(&self, placed: Option<Placed>) {
+        let Some(Placed { meter, before }) = placed else {
+            return;
+        };
+        let cpu = meter.cpu().saturating_sub(before).as_nanos();
+        if let Some(timing) = self.inputs.lock().timing() {
+            timing.cpu = u64::try_from(cpu).unwrap_or(u64::MAX);
+        }
+    }
+
+    /// How much memory its sandbox has.
+    pub(crate) fn has_memory(&self, bytes: impl FnOnce() -> u64) {
+        if self.job().trace.is_some()
+            && let Some(timing) = self.inputs.lock().timing()
+        {
+            timing.memory = bytes();
+        }
+    }
+
+    /// Tells its job's trace of an attempt that has ended.
+    fn trace(&self, at: Progress, args: &[Arg<Resource>], error: Option<ErrorKind>) {
+        let job = self.job();
+        let (Some(trace), Progress::Begun(timing)) = (&job.trace, at) else {
+            return;
+        };
+        let attempt = Attempt {
+            number: self.number(),
+            name: self.name(),
+            has_failed: error.is_some(),
+            queued_ns: timing.queued,
+            begun_ns: timing.begun,
+            ended_ns: trace.now(),
+            blocked_ns: timing.blocked,
+            cpu_ns: timing.cpu,
+            memory_bytes: timing.memory,
+        };
+        trace.add(&job.account, &attempt, || {
+            let own = args.iter().filter_map(maker);
+            let own = own.filter(|id| id.job() == job.id);
+            let number = |n: usize| u32::try_from(n).ok();
+            SpanDetails {
+                kind: super::snapshot::kind_of(self).0,
+                attempt: self.attempt(),
+                parent: self.parent().map_or(0, |parent| parent.number()),
+                after: own.map(|id| id.number()).take(DETAILS).collect(),
+                worker: timing.worker.and_then(number),
+                slot: timing.slot.and_then(number),
+                blocks: timing.blocks,
+                error,
+            }
+        });
+    }
+
+    /// An actor's constructor has returned: what follows is the actor's life.
+    pub(crate) fn trace_birth(&self) {
+        let mut inputs = self.inputs.lock();
+        let at = std::mem::take(&mut inputs.at);
+        self.trace(at, &inputs.args, None);
+    }
+
+    /// RUNNING → QUEUED for another attempt after this error. `false` when it was ended meanwhile.
     #[must_use]
-    pub(crate) fn begin_again(&self) -> bool {
+    pub(crate) fn begin_again(&self, after: ErrorKind) -> bool {
         let again = self.transition(RUNNING, QUEUED);
         if again {
+            let queued = self.could_run();
+            let before = std::mem::replace(&mut self.inputs.lock().at, queued);
+            self.trace(before, &[], Some(after));
             self.attempt.fetch_add(1, Ordering::Relaxed);
             self.job().counters.running.sub();
             self.job().counters.retried.add();
@@ -304,15 +547,22 @@ impl Call {
         if before == RUNNING {
             counters.running.sub();
         }
-        let inputs = std::mem::take(&mut *self.inputs.lock());
+        let mut inputs = std::mem::take(&mut *self.inputs.lock());
         let begun = inputs.begun;
-        self.let_go(inputs);
         let (state, error) = match &outcome {
             Ok(_) => (CallState::Finished, None),
             Err(error) => (CallState::Failed, Some(error.kind)),
         };
         let told =
             matches!(self.kind(), Kind::Constructor(actor) if actor.born.load(Ordering::Relaxed));
+        if !told {
+            self.trace(std::mem::take(&mut inputs.at), &inputs.args, error);
+        }
+        let via = match &outcome {
+            Err(error) => failed_among(&inputs.args, error),
+            Ok(_) => None,
+        };
+        self.let_go(inputs);
         if !told {
             let ended = match error {
                 None => &counters.finished,
@@ -321,7 +571,7 @@ impl Call {
             ended.add();
             self.tell(state, error);
             if let Err(error) = &outcome {
-                self.keep_failure(error, begun);
+                self.keep_failure(error, begun, via);
             }
         }
         self.complete(outcome);
@@ -331,10 +581,14 @@ impl Call {
 
     /// So that who looks sees how it ended, unless its job ends too.
     #[cold]
-    fn keep_failure(&self, error: &TaskError, begun: Time) {
+    fn keep_failure(&self, error: &TaskError, begun: Time, via: Option<TaskId>) {
         let job = self.job();
         if !job.is_closing() {
-            let (failed, bytes) = FailedCall::new(self, error, begun);
+            let is_own = error.task_id == Some(self.id) && error.kind != ErrorKind::Cancelled;
+            if let Some(trace) = job.trace.as_ref().filter(|_| is_own) {
+                trace.fail(&job.account, error);
+            }
+            let (failed, bytes) = FailedCall::new(self, error, begun, via);
             job.failed.push(&job.account, failed, bytes);
         }
     }
@@ -344,7 +598,22 @@ impl Call {
         let number = BLOCKED.iter().position(|one| *one == on);
         let number = number.and_then(|n| u8::try_from(n + 1).ok()).unwrap_or(0);
         self.blocked.store(number, Ordering::Relaxed);
-        Blocked(self)
+        let from = self.job().trace.as_ref().map(|trace| trace.now());
+        Blocked {
+            call: self,
+            on,
+            told: false,
+            from,
+        }
+    }
+
+    /// The same, and what exactly it waits for.
+    pub(crate) fn blocked_for(&self, on: BlockedOn, awaits: Awaits) -> Blocked<'_> {
+        let before = self.inputs.lock().set_awaits(Some(awaits));
+        drop(before);
+        let mut blocked = self.blocked(on);
+        blocked.told = true;
+        blocked
     }
 
     /// Where it is in its life.
@@ -547,6 +816,19 @@ impl Cancel {
         self.set.store(false, Ordering::SeqCst);
         *reason = None;
     }
+}
+
+/// The call whose error, which was to be an argument, a call ends with.
+#[cold]
+fn failed_among(args: &[Arg<Resource>], error: &TaskError) -> Option<TaskId> {
+    args.iter().find_map(|arg| match arg {
+        Arg::Object(Resource::Object(object)) => {
+            let failed = object.outcome()?.as_ref().err()?;
+            let is_it = failed.task_id.is_some() && failed.task_id == error.task_id;
+            is_it.then(|| object.id().maker())?
+        }
+        Arg::Object(_) | Arg::Value(_) => None,
+    })
 }
 
 /// The waker that a call's wait for its arguments wakes.

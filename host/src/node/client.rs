@@ -20,8 +20,8 @@ use crate::{
     rt::clock,
     store::Resource,
     types::{
-        Arg, CallSpec, ErrorKind, Event, EventKind, JobId, JobStats, LogLine, Target, TaskError,
-        ValueData,
+        Arg, CallSpec, ErrorKind, Event, EventKind, JobId, JobStats, JobTrace, LogLine, Target,
+        TaskError, ValueData,
     },
 };
 
@@ -245,6 +245,12 @@ impl Job {
     /// Cancels it, for this reason. It ends within a tick; [`wait`](Self::wait) tells when.
     pub fn cancel(&self, kind: ErrorKind, message: &str) {
         self.0.state.cancel(TaskError::new(kind, message));
+    }
+
+    /// What its calls did and when, if [`JobOptions::trace`](crate::JobOptions) asked for it.
+    #[must_use]
+    pub fn trace(&self) -> Option<JobTrace> {
+        self.0.state.trace.as_ref().map(|trace| trace.view())
     }
 
     /// Its numbers so far.

@@ -9,6 +9,7 @@
 //! Invariants: a call's results are recorded once; a job that ended holds no sandbox, no queued call and no object; a
 //! runtime that was dropped has no thread left. There is no global state: several runtimes live in one process.
 
+mod activity;
 mod actor;
 mod call;
 mod cancel;
@@ -31,6 +32,7 @@ mod tenant;
 mod tick;
 mod times;
 
+pub use activity::Activity;
 pub use client::{Actor, Job, Pending};
 pub use compilers::Compiler;
 pub use faults::{Fault, Faults};

@@ -42,15 +42,17 @@ impl Execute for QueuedCall {
     }
 }
 
-async fn run_task(call: Arc<Call>, turn: Turn) {
+async fn run_task(call: Arc<Call>, mut turn: Turn) {
     if !call.begin() {
         return;
     }
     let guard = HostBug::of(&call);
+    let placed = call.placed(&mut turn);
     let end = {
         let attempt = pin!(attempt(&call, turn));
         interruptible(&call, call.settings().timeout, attempt).await
     };
+    call.spent(placed);
     settle(&call, end.and_then(|end| end.outcome));
     guard.defuse();
 }
@@ -65,13 +67,16 @@ async fn run_actor(cell: Arc<actor::ActorCell>, call: Arc<Call>, turn: Turn) {
 }
 
 /// Runs a job's `main` to its end and the job with it. It holds no slot: `turn` has none.
-pub(crate) async fn drive(call: Arc<Call>, turn: Turn) {
+pub(crate) async fn drive(call: Arc<Call>, mut turn: Turn) {
     let job = call.job().clone();
     let limit = job.options.timeout;
     let guard = HostBug::of(&call);
     let end = if call.queue() && call.begin() {
+        let placed = call.placed(&mut turn);
         let attempt = pin!(attempt(&call, turn));
-        interruptible(&call, limit, attempt).await
+        let end = interruptible(&call, limit, attempt).await;
+        call.spent(placed);
+        end
     } else {
         Err(call
             .cancel
@@ -135,6 +140,7 @@ async fn attempt(call: &Arc<Call>, turn: Turn) -> CallEnd {
     match sandbox(call, turn).await {
         Ok(mut sandbox) => {
             let end = sandbox.call(call.function(), frame(call, args)).await;
+            call.has_memory(|| sandbox.memory_bytes());
             #[cfg(feature = "guard-switch")]
             super::reuse::keep(sandbox);
             end
@@ -205,7 +211,9 @@ fn settle(call: &Arc<Call>, outcome: Result<Vec<Value>, TaskError>) {
             call.end(Ok(values));
         }
         Err(error)
-            if call.wants_retry(&error) && !call.job().is_closing() && call.begin_again() =>
+            if call.wants_retry(&error)
+                && !call.job().is_closing()
+                && call.begin_again(error.kind) =>
         {
             // Who cancelled it just before saw it run and left the rest to this.
             match call.cancel.reason() {
@@ -239,6 +247,10 @@ impl HostBug {
 impl Drop for HostBug {
     fn drop(&mut self) {
         let Some(call) = self.0.take() else { return };
+        tracing::error!(
+            target: "wrun::bug", job = %call.job().id, call = call.number(), name = &**call.name(),
+            "the host failed while it ran a call; this is a bug in wrun"
+        );
         let error = TaskError::new(
             ErrorKind::System,
             "the host failed while it ran this call; this is a bug in wrun",

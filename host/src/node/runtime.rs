@@ -11,6 +11,7 @@ use serde::Serialize;
 use thiserror::Error;
 
 use super::{
+    activity::{self, Activity},
     client::Job,
     compilers::Compilers,
     faults::{Fault, Faults},
@@ -33,8 +34,8 @@ use crate::{
     store::{MemFiles, Spill, SpillDirError},
     tenant::{Account, Limits, Resource},
     types::{
-        ActorState, ActorView, HttpOptions, JobId, NodeId, ObjectState, ObjectView, SLOT,
-        TaskState, TaskTotals, TaskView,
+        ActorState, ActorView, HttpOptions, JobId, NodeId, ObjectState, ObjectView, SLOT, TaskId,
+        TaskState, TaskTotals, TaskView, TaskWhy,
     },
 };
 
@@ -95,6 +96,8 @@ pub struct RuntimeOptions {
     pub hibernate_after: Option<Duration>,
     /// What HTTP requests may be made by tasks of jobs that have no tenant of their own. Default: none.
     pub http: HttpOptions,
+    /// Where people look at what runs here, if they can, as guests are told. Default: nowhere.
+    pub dashboard_url: Option<String>,
     /// Failures made on purpose, for tests.
     pub faults: Faults,
 }
@@ -118,6 +121,7 @@ impl Default for RuntimeOptions {
             untrusted_modules: false,
             hibernate_after: Some(Duration::from_secs(1)),
             http: HttpOptions::default(),
+            dashboard_url: None,
             faults: Faults::default(),
         }
     }
@@ -302,6 +306,7 @@ impl Runtime {
             compilers: Compilers::new(workers.get(), tokio.handle().clone()),
             tokio: tokio.handle().clone(),
             faults: options.faults.clone(),
+            dashboard_url: options.dashboard_url.clone(),
             lookups,
             hibernate_after: options.hibernate_after,
             times,
@@ -417,10 +422,38 @@ impl Runtime {
         snapshot::objects(&self.node, None, query)
     }
 
+    /// Why a task is where it is, if it lives or is kept as failed: what it waits for, down to what really runs or is stuck, or
+    /// what it failed with, down to the first cause.
+    #[must_use]
+    pub fn why(&self, task: TaskId) -> Option<TaskWhy> {
+        snapshot::why(&self.node, None, task)
+    }
+
     /// The numbers of the calls of all jobs, or of one.
     #[must_use]
     pub fn totals(&self, job: Option<JobId>) -> TaskTotals {
         snapshot::totals(&self.node, None, job)
+    }
+
+    /// What these tenants did and do, in their order.
+    #[must_use]
+    pub fn activity(&self, tenants: &[&Tenant]) -> Vec<Activity> {
+        activity::of(&self.node, tenants)
+    }
+
+    /// How much of a resource all jobs together hold; of what is counted by the node itself, living sandboxes.
+    #[must_use]
+    pub fn used(&self, resource: Resource) -> u64 {
+        match resource {
+            Resource::Sandboxes => self.node.sandboxes.live(),
+            other => self.node.account.used(other),
+        }
+    }
+
+    /// Workers that poll calls or look for some.
+    #[must_use]
+    pub fn workers_awake(&self) -> usize {
+        self.scheduler.as_ref().map_or(0, Scheduler::running)
     }
 
     /// What is held now, by name: nothing, when all jobs have ended. For tests and reports.

@@ -13,7 +13,7 @@ use wrun_abi::{StopMode, format};
 
 use super::{
     actor::{self, ActorHandle},
-    call::{Call, Kind, Outputs},
+    call::{Awaits, Call, Kind, Outputs},
     submit::{self, Origin},
 };
 use crate::{
@@ -81,7 +81,8 @@ impl CallServices {
                     resource,
                     n,
                 );
-                let _blocked = self.call.blocked(BlockedOn::Room);
+                let awaits = Awaits::Room(resource, n);
+                let _blocked = self.call.blocked_for(BlockedOn::Room, awaits);
                 self.turn.block(Wait::Forever, room).await
             }
         }
@@ -104,7 +105,8 @@ impl CallServices {
                 true => Poll::Ready(Ok(None)),
                 false => room.as_mut().poll(cx).map_ok(Some),
             });
-            let _blocked = self.call.blocked(BlockedOn::Room);
+            let awaits = Awaits::Room(resource, n);
+            let _blocked = self.call.blocked_for(BlockedOn::Room, awaits);
             match self.turn.block(Wait::Forever, wait).await {
                 Ok(Some(charge)) => return Ok(charge),
                 Ok(None) => {}
@@ -353,7 +355,8 @@ impl HostServices for CallServices {
         if waiting.is_done() {
             return true;
         }
-        let _blocked = self.call.blocked(BlockedOn::Objects);
+        let awaits = Awaits::Objects(waiting.awaited());
+        let _blocked = self.call.blocked_for(BlockedOn::Objects, awaits);
         match timeout {
             None => {
                 self.turn.block(Wait::Forever, waiting).await;
@@ -382,18 +385,20 @@ impl HostServices for CallServices {
     }
 
     fn context(&mut self) -> Vec<u8> {
-        let node = &self.call.job().node;
+        let job = self.call.job();
+        let node = &job.node;
+        let (span, trace) = (self.call.span(), job.trace_context());
         let actor = match self.sandbox.kind() {
             Kind::Constructor(cell) => Some(cell),
             Kind::Main | Kind::Task | Kind::Method(..) | Kind::Request => None,
         };
         let context = json!({
-            "job": self.call.job().id,
+            "job": job.id,
             "task": self.call.id,
             "name": self.call.name(),
             "actor": actor.map(|cell| cell.id),
             "attempt": self.call.attempt(),
-            "job_attempt": self.call.job().options.attempt,
+            "job_attempt": job.options.attempt,
             "node": node.id,
             "slots": f64::from(node.slots) / f64::from(SLOT),
             "workers": node.workers,
@@ -401,6 +406,9 @@ impl HostServices for CallServices {
             "worker": self.turn.worker(),
             "pid": self.call.number(),
             "restarted": actor.is_some_and(|cell| cell.restarted.load(Ordering::Relaxed)),
+            "traceparent": trace.traceparent(span),
+            "tracestate": trace.state(),
+            "dashboard_url": node.dashboard_url,
         });
         context.to_string().into_bytes()
     }

@@ -8,6 +8,7 @@
 //! weak references ([`LargeObjects`]). Calls that succeed with small values pay for none of it.
 
 mod objects;
+mod why;
 
 use std::sync::{Arc, atomic::Ordering};
 
@@ -30,6 +31,7 @@ use crate::{
 
 pub(crate) use objects::LargeObjects;
 pub(super) use objects::objects;
+pub(super) use why::why;
 
 /// So many entries are looked at for one page. One that found little until then goes on with the next page.
 const LOOKS: usize = 100_000;
@@ -250,7 +252,7 @@ fn live_task(
     })
 }
 
-fn kind_of(call: &Call) -> (TaskKind, Option<ActorId>) {
+pub(super) fn kind_of(call: &Call) -> (TaskKind, Option<ActorId>) {
     match call.kind() {
         Kind::Main => (TaskKind::Main, None),
         Kind::Task => (TaskKind::Task, None),
@@ -277,23 +279,30 @@ pub(crate) struct FailedCall {
     made: Time,
     begun: Time,
     ended: Time,
-    error: ErrorView,
+    error: TaskError,
+    /// The call whose result was to be an argument, if the error came that way.
+    via: Option<TaskId>,
     /// What has the error in its place.
     objects: SmallVec<[WeakObject; 1]>,
 }
 
 impl FailedCall {
     /// Of a call that ends with `error`, with the bytes that it takes beside its own size.
-    pub(super) fn new(call: &Call, error: &TaskError, begun: Time) -> (Self, usize) {
+    pub(super) fn new(
+        call: &Call,
+        error: &TaskError,
+        begun: Time,
+        via: Option<TaskId>,
+    ) -> (Self, usize) {
         let (kind, actor) = kind_of(call);
         let objects: SmallVec<_> = match &call.outputs {
             Outputs::Objects(objects) => objects.iter().map(ObjectRef::downgrade).collect(),
             Outputs::Stream(_) => SmallVec::new(),
         };
-        let error = ErrorView::new(error);
+        let error = error.kept();
         let name = call.name().clone();
         // A function's name is shared, one of a call's own may be not.
-        let bytes = error.message.len() + name.len() + objects.len() * ObjectRef::BYTES;
+        let bytes = texts(&error) + name.len() + objects.len() * ObjectRef::BYTES;
         let failed = Self {
             id: call.id,
             name,
@@ -305,6 +314,7 @@ impl FailedCall {
             begun,
             ended: call.job().node.times.now(),
             error,
+            via,
             objects,
         };
         (failed, bytes)
@@ -337,9 +347,16 @@ impl FailedCall {
             ended_at: now.unix(self.ended),
             queued_ms: now.between(self.made, stopped_waiting),
             run_ms: ran.then(|| now.between(self.begun, self.ended)),
-            error: Some(self.error.clone()),
+            error: Some(ErrorView::new(&self.error)),
         }
     }
+}
+
+/// Bytes of an error's texts.
+fn texts(error: &TaskError) -> usize {
+    let frames = error.backtrace.iter();
+    let frames: usize = frames.map(|frame| size_of::<String>() + frame.len()).sum();
+    error.message.len() + error.task.as_ref().map_or(0, |name| name.len()) + frames
 }
 
 /// The actors that live, and some that died.

@@ -1,6 +1,7 @@
 //! What a node and its jobs consist of.
 
 use std::{
+    borrow::Cow,
     collections::{BTreeMap, HashMap},
     fmt,
     sync::{
@@ -27,14 +28,16 @@ use super::{
 };
 use crate::{
     actor::CallerId,
-    job::{Counters, Emitter, JobOptions, Kept, Registry},
+    job::{Counters, Emitter, JobOptions, Kept, Registry, Trace},
     outbound::Lookups,
     rt::{clock, guard::Guard},
     sandbox::{LogSender, Module, Sandboxes, WasiConfig},
     scheduler::Job as JobQueue,
     store::{MemFiles, ObjectRef, Value, WeakObject},
     tenant::{Account, Resource},
-    types::{ErrorKind, JobId, JobStats, Listener, NodeId, ObjectId, TaskError, TaskId},
+    types::{
+        ErrorKind, JobId, JobStats, Listener, NodeId, ObjectId, TaskError, TaskId, TraceContext,
+    },
 };
 
 /// What all jobs of a node share.
@@ -51,6 +54,7 @@ pub(crate) struct NodeState {
     pub(crate) files: MemFiles,
     pub(crate) tokio: tokio::runtime::Handle,
     pub(crate) faults: Faults,
+    pub(crate) dashboard_url: Option<String>,
     pub(crate) lookups: Lookups,
     pub(crate) hibernate_after: Option<Duration>,
     pub(crate) times: Arc<Times>,
@@ -150,6 +154,8 @@ pub(crate) struct JobState {
     pub(crate) registry: Registry<Arc<Call>>,
     pub(crate) counters: Counters,
     pub(crate) emitter: Emitter,
+    /// What its calls do and when, if that is wanted.
+    pub(crate) trace: Option<Box<Trace>>,
     pub(crate) log: Mutex<LogSender>,
     /// Actors by their numbers, until they are dead for good.
     pub(crate) actors: Mutex<BTreeMap<u64, Arc<ActorCell>>>,
@@ -181,6 +187,12 @@ pub(crate) struct JobState {
 impl fmt::Debug for JobState {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Job({})", self.id)
+    }
+}
+
+impl Drop for JobState {
+    fn drop(&mut self) {
+        self.tenant.past.add(&self.counters);
     }
 }
 
@@ -250,6 +262,7 @@ impl JobState {
                 Some(tenant.account.clone()),
             ),
             emitter: Emitter::new(options.events, listener),
+            trace: options.trace.then(Box::default),
             host: node.next_order(),
             main_wasi: WasiConfig {
                 inherit_stdin: options.stdin,
@@ -329,6 +342,14 @@ impl JobState {
         let more = own.saturating_sub(before);
         let spent = self.spent.0.fetch_add(more, Ordering::Relaxed);
         Duration::from_nanos(spent.saturating_add(more))
+    }
+
+    /// The trace that it belongs to. One of its own is computed, not kept: few ask.
+    pub(crate) fn trace_context(&self) -> Cow<'_, TraceContext> {
+        match &self.options.trace_context {
+            Some(context) => Cow::Borrowed(context),
+            None => Cow::Owned(TraceContext::of_job(self.origin, false)),
+        }
     }
 
     /// The id of the next call.

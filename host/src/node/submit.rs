@@ -615,11 +615,10 @@ fn start(call: &Arc<Call>) {
         return arguments_settled(call);
     }
     let done = waiting.wake(&arguments_waker(call));
-    call.inputs.lock().waiting = Some(waiting);
+    call.wait_with(waiting);
     if call.has_ended() {
         // Just before: what ends a call did not see that it waits, which would keep it.
-        let waiting = call.inputs.lock().waiting.take();
-        drop(waiting);
+        call.stop_waiting();
         if let Kind::Method(actor, caller) = call.kind() {
             let _ended = actor.mailbox.settle(*caller, call.order, false);
         }

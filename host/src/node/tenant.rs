@@ -20,6 +20,7 @@ use tokio::sync::mpsc;
 use wrun_abi::format;
 
 use super::{
+    activity::Past,
     actor::ActorHandle,
     call::{Call, Common, Kind, Outputs, Settings},
     client::Job,
@@ -38,7 +39,7 @@ use crate::{
     tenant::{Account, Charge, Limits, OverLimit, Resource},
     types::{
         ActorState, ActorView, ErrorKind, HttpOptions, JobId, Listener, LogLine, ObjectState,
-        ObjectView, TaskError, TaskState, TaskTotals, TaskView,
+        ObjectView, TaskError, TaskId, TaskState, TaskTotals, TaskView, TaskWhy,
     },
 };
 
@@ -81,6 +82,8 @@ pub(crate) struct TenantState {
     memory_limit: AtomicU64,
     /// Detached actors by their names: found from every job of the tenant, and kept.
     pub(super) detached: Mutex<HashMap<String, Arc<ActorHandle>>>,
+    /// What its jobs did that are gone.
+    pub(super) past: Past,
 }
 
 impl TenantState {
@@ -98,6 +101,7 @@ impl TenantState {
             http,
             memory_limit: AtomicU64::new(memory_limit),
             detached: Mutex::default(),
+            past: Past::default(),
         })
     }
 
@@ -267,6 +271,12 @@ impl Tenant {
     #[must_use]
     pub fn objects(&self, query: &Query<ObjectState>) -> Page<ObjectView> {
         snapshot::objects(&self.node, Some(&self.state), query)
+    }
+
+    /// Why one of its tasks is where it is, as [`Runtime::why`](super::Runtime::why).
+    #[must_use]
+    pub fn why(&self, task: TaskId) -> Option<TaskWhy> {
+        snapshot::why(&self.node, Some(&self.state), task)
     }
 
     /// The numbers of the calls of its jobs, or of one.

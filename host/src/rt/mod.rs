@@ -1,5 +1,5 @@
 //! What everything else stands on: the clock, randomness, the guards by name, the switch between std's and loom's
-//! primitives, threads as numbers, the heap's spare memory, and a way to do nested things one after another.
+//! primitives, threads as numbers, the heap's spare memory, what the process uses, and a way to do nested things one after another.
 //!
 //! It is the only place that asks the operating system for the time or for random bytes, so that tests can find and
 //! replace each such use. It knows nothing of tasks.
@@ -7,6 +7,7 @@
 pub mod clock;
 pub mod guard;
 pub mod heap;
+pub mod process;
 pub mod random;
 pub mod shard;
 pub mod sync;

@@ -108,6 +108,14 @@ impl<T: Execute> Tenant<T> {
         self.core.cpu()
     }
 
+    /// How many of its slots are taken, in units of 1/10,000.
+    #[must_use]
+    pub fn slots_busy(&self) -> u32 {
+        let core = &self.core;
+        let free = u32::try_from(core.slots.free()).unwrap_or(u32::MAX);
+        core.core.slots.saturating_sub(free)
+    }
+
     /// Charges time that was spent for it off the workers, and for none of its jobs.
     pub fn charge(&self, time: Duration) {
         self.core.charge(time);

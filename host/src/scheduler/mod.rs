@@ -42,7 +42,7 @@ pub use fiber::FiberFuture;
 pub use job::{Job, JobClosed, JobStats, PushError, Tenant};
 pub use share::Standing;
 pub use stall::Stalled;
-pub use turn::{Turn, Wait};
+pub use turn::{Meter, Turn, Wait};
 
 use self::core::Core;
 use job::Directory;

@@ -5,11 +5,13 @@
 
 use std::cell::{Cell, RefCell};
 use std::sync::Arc;
+use std::time::{Duration, Instant};
 
 use super::core::Core;
 
 thread_local! {
     static SEAT: Cell<Option<Seat>> = const { Cell::new(None) };
+    static POLLED: Cell<Option<Instant>> = const { Cell::new(None) };
     static CONTENDED: RefCell<Option<Box<dyn FnMut() -> bool>>> = const { RefCell::new(None) };
 }
 
@@ -35,6 +37,17 @@ pub(super) fn leave() {
 pub(super) fn here(core: &Arc<Core>) -> Option<usize> {
     let seat = SEAT.try_with(Cell::get).ok().flatten()?;
     (seat.scheduler == Arc::as_ptr(core).addr()).then_some(seat.worker)
+}
+
+/// The current thread, a worker, polls a fiber since then.
+pub(super) fn polls(since: Instant) {
+    POLLED.set(Some(since));
+}
+
+/// How long the fiber that the current thread polls has had it.
+pub(super) fn polled_for() -> Duration {
+    let since = POLLED.try_with(Cell::get).ok().flatten();
+    since.map_or(Duration::ZERO, |since| since.elapsed())
 }
 
 /// Whether work waits that no other worker is about to take; false outside workers.

@@ -200,7 +200,7 @@ impl Slots {
             .compare_exchange_weak(from, to, Ordering::SeqCst, Ordering::Relaxed)
     }
 
-    fn free(&self) -> u64 {
+    pub(super) fn free(&self) -> u64 {
         self.state.load(Ordering::SeqCst) & FREE
     }
 

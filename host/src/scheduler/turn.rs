@@ -35,6 +35,18 @@ pub struct Turn {
     index: Option<usize>,
 }
 
+/// What a fiber uses.
+#[derive(Debug)]
+pub struct Meter(Arc<Fiber>);
+
+impl Meter {
+    /// The time on workers that it has had. Asked by the fiber itself, while it is polled.
+    #[must_use]
+    pub fn cpu(&self) -> Duration {
+        self.0.cpu() + seat::polled_for()
+    }
+}
+
 impl Turn {
     pub(super) fn new(fiber: Arc<Fiber>, held: u32) -> Self {
         Self {
@@ -124,6 +136,12 @@ impl Turn {
     #[must_use]
     pub fn cpu(&self) -> Duration {
         self.fiber.cpu()
+    }
+
+    /// Tells what its fiber uses, also when the turn is somebody else's.
+    #[must_use]
+    pub fn meter(&self) -> Meter {
+        Meter(Arc::clone(&self.fiber))
     }
 
     /// The worker that polls it now; `None` when asked from another thread.

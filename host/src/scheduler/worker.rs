@@ -125,6 +125,7 @@ impl<T: Execute> Worker<T> {
 
     fn perform(&mut self, work: Work<T>) {
         let start = self.meter.start();
+        seat::polls(start);
         let fiber = match work {
             Work::Fiber(fiber) => {
                 fiber.run();

@@ -179,6 +179,11 @@ impl Caller {
         Ok(own.map(|own| app.daemon.tenant(own)).transpose()?)
     }
 
+    /// Whether the token was not taken back since, and has not expired.
+    pub(super) fn is_valid(&self, app: &App) -> bool {
+        app.daemon.ledger().is_valid(&self.token.id)
+    }
+
     /// What the token may do.
     pub(super) fn role(&self) -> api::Role {
         role(self.token.role)

@@ -188,7 +188,8 @@ impl Follow<Lines> {
     }
 }
 
-fn event(name: &'static str, data: &impl serde::Serialize) -> Event {
+/// An event with plain data.
+pub(super) fn event(name: &'static str, data: &impl serde::Serialize) -> Event {
     // Plain data serializes, on one line.
     let data = serde_json::to_string(data).unwrap_or_default();
     Event::default().event(name).data(data)

@@ -18,6 +18,7 @@ use super::{
     extract::{Named, Params},
     follow::{Follow, Lines, Reader},
     modules,
+    observe::Traced,
     problem::{Refusal, Result},
 };
 use crate::{
@@ -34,7 +35,9 @@ const MAX_WAIT: u64 = 300;
 
 /// Accepts a job. It is on disk when the answer comes, and runs; the same key again gives the same job.
 #[utoipa::path(post, path = "/v1/jobs", tag = "jobs", request_body = JobRequest,
-    params(("idempotency-key" = Option<String>, Header, description = "However often a request comes with this key, it is one job.")),
+    params(("idempotency-key" = Option<String>, Header, description = "However often a request comes with this key, it is one job."),
+        ("traceparent" = Option<String>, Header, description = "The trace that the job belongs to, as in W3C Trace Context; one of its own if this is missing or malformed."),
+        ("tracestate" = Option<String>, Header, description = "What goes with it.")),
     responses((status = 201, body = JobView), (status = 200, body = JobView, description = "The key's job, which was there already."),
         (status = 400, body = Problem), (status = 401, body = Problem), (status = 403, body = Problem), (status = 404, body = Problem),
         (status = 409, body = Problem), (status = 413, body = Problem), (status = 415, body = Problem), (status = 422, body = Problem),
@@ -43,6 +46,7 @@ pub(super) async fn submit(
     State(app): State<App>,
     caller: Caller,
     headers: HeaderMap,
+    Traced(trace): Traced,
     request: std::result::Result<Json<Map<String, Value>>, JsonRejection>,
 ) -> Result<(StatusCode, Json<JobView>)> {
     caller.may_submit()?;
@@ -57,6 +61,7 @@ pub(super) async fn submit(
         module: modules::parse(&request.module)?,
         spec: spec(request)?,
         key,
+        trace,
     };
     let submitted = app.daemon.submit(&tenant, request).await?;
     let status = match submitted {

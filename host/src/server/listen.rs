@@ -150,6 +150,7 @@ impl Server {
             app: App {
                 daemon,
                 walls: walls.into(),
+                requests: Arc::default(),
             },
         })
     }

@@ -24,12 +24,17 @@ impl Payer {
         // A request has one token.
         let _ = self.0.set(tenant.clone());
     }
+
+    /// Whose it is, if that is known.
+    pub(super) fn name(&self) -> Option<&str> {
+        Some(self.0.get()?.name.as_str())
+    }
 }
 
 /// Answers a request at its tenant's expense.
 pub(super) async fn metered(mut request: Request, next: Next) -> Response {
-    let payer = Payer::default();
-    request.extensions_mut().insert(payer.clone());
+    let extensions = request.extensions_mut();
+    let payer = extensions.get_or_insert_default::<Payer>().clone();
     let mut metered = Metered {
         work: pin!(next.run(request)),
         payer,

@@ -2,13 +2,14 @@
 //!
 //! [`Server::bind`] takes an address, [`Server::serve`] answers until it is told to stop. HTTP/1.1 and 2, with TLS if there is a
 //! certificate. Who asks is in `auth.rs`, errors are in `problem.rs`, what
-//! stands in an address in `extract.rs`, who follows a job in `follow.rs`, who pays in `meter.rs`; each other file is a part of the API. The OpenAPI document
+//! stands in an address in `extract.rs`, what is told of requests in `observe.rs`, who follows a job in `follow.rs`, who pays in `meter.rs`; each other file is a part of the API. The OpenAPI document
 //! is made from the handlers ([`document`]).
 //!
-//! Invariants: nothing is answered before the token was looked at, but for health and the document; a request's body has a
+//! Invariants: nothing is answered before the token was looked at, but for health, the document and the files of the dashboard; a request's body has a
 //! bound; nothing blocks the event loop.
 
 mod auth;
+mod dashboard;
 mod events;
 mod extract;
 mod follow;
@@ -16,10 +17,15 @@ mod health;
 mod jobs;
 mod listen;
 mod meter;
+mod metrics;
 mod modules;
+mod observe;
+mod overview;
 mod problem;
 mod state;
+mod task;
 mod tenants;
+mod traces;
 
 use std::{sync::Arc, time::Duration};
 
@@ -58,6 +64,7 @@ const BODY_PAUSE: Duration = Duration::from_secs(30);
 struct App {
     daemon: Daemon,
     walls: Arc<[WallView]>,
+    requests: Arc<metrics::Requests>,
 }
 
 impl App {
@@ -107,6 +114,8 @@ impl App {
 fn router(app: App) -> Router {
     let api = Router::new()
         .route("/info", get(health::info))
+        .route("/overview", get(overview::show))
+        .route("/overview/events", get(overview::follow))
         .route(
             "/modules",
             get(modules::list)
@@ -122,9 +131,12 @@ fn router(app: App) -> Router {
         .route("/jobs/{id}/result", get(jobs::result))
         .route("/jobs/{id}/logs", get(jobs::logs))
         .route("/jobs/{id}/events", get(events::follow))
+        .route("/jobs/{id}/trace", get(traces::trace))
+        .route("/jobs/{id}/summary", get(traces::summary))
         .route("/jobs/{id}/cancel", post(jobs::cancel))
         .route("/jobs/{id}/restart", post(jobs::restart))
         .route("/tasks", get(state::tasks))
+        .route("/tasks/{id}", get(task::show))
         .route("/actors", get(state::actors))
         .route("/objects", get(state::objects))
         .route("/tenants", get(tenants::list))
@@ -141,14 +153,25 @@ fn router(app: App) -> Router {
             axum::routing::delete(tenants::revoke),
         );
     Router::new()
+        .route("/metrics", get(metrics::show))
         .route("/healthz", get(health::health))
         .route("/readyz", get(health::ready))
         .route("/v1/openapi.json", get(openapi))
         .nest("/v1", api.layer(axum::middleware::from_fn(meter::metered)))
+        // Pages for people: no part of the API, so not in its document.
+        .merge(dashboard::routes())
         .fallback(nowhere)
         .method_not_allowed_fallback(wrong_method)
         .layer(DefaultBodyLimit::max(MAX_JSON))
         .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            metrics::counted,
+        ))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            observe::observed,
+        ))
         .with_state(app)
 }
 
@@ -180,10 +203,11 @@ pub fn document() -> serde_json::Result<String> {
 #[openapi(
     info(title = "wrun", description = "Jobs of tasks, actors and futures, each call in a sandbox of its own."),
     paths(
-        health::health, health::ready, health::info, openapi,
+        health::health, health::ready, health::info, overview::show, overview::follow, openapi,
         modules::push, modules::list, modules::show, modules::remove,
-        jobs::submit, jobs::list, jobs::show, jobs::result, jobs::logs, events::follow, jobs::cancel, jobs::restart,
-        state::tasks, state::actors, state::objects,
+        jobs::submit, jobs::list, jobs::show, jobs::result, jobs::logs, events::follow,
+        traces::trace, traces::summary, jobs::cancel, jobs::restart,
+        state::tasks, task::show, state::actors, state::objects,
         tenants::list, tenants::show, tenants::put, tenants::remove, tenants::tokens, tenants::issue, tenants::revoke,
     ),
     modifiers(&Bearer),

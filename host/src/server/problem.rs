@@ -37,7 +37,7 @@ impl Refusal {
         }
     }
 
-    fn help(mut self, help: impl Into<String>) -> Self {
+    pub(super) fn help(mut self, help: impl Into<String>) -> Self {
         self.help = Some(help.into());
         self
     }
@@ -142,6 +142,15 @@ by_the_daemon!(Failure, JobError, ModuleError, TokenError);
 
 impl IntoResponse for Refusal {
     fn into_response(self) -> Response {
+        match self.status {
+            StatusCode::INTERNAL_SERVER_ERROR => {
+                tracing::error!(target: "wrun::http", error = self.message, "a request failed");
+            }
+            StatusCode::INSUFFICIENT_STORAGE => {
+                tracing::warn!(target: "wrun::ledger", error = self.message, "a request was refused: the disk is full");
+            }
+            _ => {}
+        }
         let error = ProblemBody {
             code: self.code.to_owned(),
             message: self.message,

@@ -119,7 +119,7 @@ pub(super) async fn objects(
 }
 
 /// Whose there are to see.
-enum On<'a> {
+pub(super) enum On<'a> {
     Tenant(&'a Tenant),
     All(&'a Runtime),
 }
@@ -161,6 +161,15 @@ where
         after,
         limit,
     };
+    looking(app, about, move |on| look(on, &query)).await
+}
+
+/// Looks at what one tenant has, or all have, on a thread for that. A tenant pays, and is looked at by one at a time.
+pub(super) async fn looking<T: Send + 'static>(
+    app: &App,
+    about: Option<TenantName>,
+    look: impl FnOnce(On<'_>) -> T + Send + 'static,
+) -> Result<T> {
     let slot = about.map(|name| app.daemon.tenant(&name)).transpose()?;
     let one_at_a_time = match &slot {
         Some(slot) => slot.look().await,
@@ -170,10 +179,10 @@ where
     let work = move || {
         let _one_at_a_time = one_at_a_time;
         let Some(slot) = slot else {
-            return look(On::All(daemon.runtime()), &query);
+            return look(On::All(daemon.runtime()));
         };
         let start = clock::now();
-        let seen = look(On::Tenant(&slot.node), &query);
+        let seen = look(On::Tenant(&slot.node));
         slot.node.charge(start.elapsed());
         seen
     };

@@ -195,6 +195,8 @@ pub(super) async fn issue(
         false => ledger.issue(new),
     });
     let (text, record) = issued.await??;
+    let tenant = record.tenant.as_ref().map(ToString::to_string);
+    tracing::info!(target: "wrun::tenant", tenant, token = record.id, role = ?record.role, "token issued");
     let issued = IssuedToken {
         token: text.reveal().to_owned(),
         info: token_view(&record),
@@ -215,12 +217,14 @@ pub(super) async fn revoke(
     let tenant = name(&tenant)?;
     caller.may_administer_tenant(&tenant)?;
     let ledger = app.daemon.ledger().clone();
-    let own = own_tokens(&app, tenant).await?;
+    let own = own_tokens(&app, tenant.clone()).await?;
     if !own.iter().any(|token| token.id == id) {
         let id = id.escape_debug();
         return Err(Refusal::not_found(format!("there is no token `{id}`")));
     }
+    let revoked = id.clone();
     app.blocking(move || ledger.revoke(&id)).await??;
+    tracing::info!(target: "wrun::tenant", tenant = %tenant, token = revoked, "token revoked");
     Ok(StatusCode::NO_CONTENT)
 }
 

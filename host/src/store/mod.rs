@@ -25,7 +25,7 @@ pub use object::{ObjectRef, Outcome, WeakObject};
 pub use spill::{Full, Piece, RestoreError, Spill, SpillDirError, Spilled};
 pub use stream::{Next, Stream, StreamReader, StreamRef};
 pub use value::{Contents, Held, INLINE_MAX, Place, Resource, Value};
-pub use wait::{Readiness, Waitable, Waiting};
+pub use wait::{Awaited, Missing, Readiness, Waitable, Waiting};
 
 #[cfg(test)]
 mod tests;

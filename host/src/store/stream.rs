@@ -111,6 +111,12 @@ impl Stream {
         Next::Item(item)
     }
 
+    /// Items that nobody has read.
+    #[must_use]
+    pub fn unread(&self) -> usize {
+        self.state.lock().items.len()
+    }
+
     /// Whether [`next`](Self::next) has an answer.
     #[must_use]
     pub fn is_ready(&self) -> bool {

@@ -54,6 +54,32 @@ fn waiting_for_all_ends_with_the_last_or_the_first_error() {
 }
 
 #[test]
+fn who_looks_at_a_wait_sees_what_is_missing_and_keeps_none_of_it() {
+    let objects: Vec<_> = (0..10).map(object).collect();
+    let waitables: Vec<_> = objects.iter().cloned().map(Waitable::Object).collect();
+    let waiting = Waiting::for_some(&waitables, 4);
+    let (awaited, holders) = (waiting.awaited(), objects[9].holders());
+    objects[0].complete(Ok(value("", vec![])));
+    let missing = awaited.missing(2, &mut 1_000);
+    assert_eq!(
+        (missing.some.len(), missing.others, missing.enough),
+        (2, 7, 3)
+    );
+    let Waitable::Object(first) = &missing.some[0] else {
+        panic!("{missing:?}");
+    };
+    assert_eq!(first.id(), objects[1].id());
+    // Only so many are looked at.
+    let mut looks = 4;
+    let missing = awaited.missing(2, &mut looks);
+    assert_eq!((missing.some.len(), missing.others, looks), (2, 1, 0));
+    drop((missing, waiting));
+    assert_eq!(objects[9].holders(), holders - 1);
+    let missing = awaited.missing(2, &mut 1_000);
+    assert!(missing.some.is_empty() && missing.enough == 0);
+}
+
+#[test]
 fn waiting_for_some_counts_errors_and_what_is_there() {
     let objects: Vec<_> = (0..4).map(object).collect();
     let waitables: Vec<_> = objects.iter().cloned().map(Waitable::Object).collect();

@@ -9,7 +9,7 @@ use std::{
     future::Future,
     pin::Pin,
     sync::{
-        Arc,
+        Arc, Weak,
         atomic::{AtomicBool, AtomicUsize, Ordering},
     },
     task::{Context, Poll, Waker},
@@ -151,7 +151,7 @@ impl Waitable {
 /// Cancel safe: dropping it forgets the wait and nothing else.
 #[derive(Debug)]
 #[must_use = "a future does nothing until it is polled"]
-pub struct Waiting(Option<Box<Registered>>);
+pub struct Waiting(Option<Arc<Registered>>);
 
 #[derive(Debug)]
 struct Registered {
@@ -159,7 +159,57 @@ struct Registered {
     on: Vec<Waitable>,
 }
 
+/// A wait as who looks from outside sees it; it keeps nothing alive.
+#[derive(Debug, Clone, Default)]
+pub struct Awaited(Weak<Registered>);
+
+/// What is not there yet of what a wait is for.
+#[derive(Debug, Default)]
+pub struct Missing {
+    /// Some of it.
+    pub some: Vec<Waitable>,
+    /// Others that were seen.
+    pub others: u64,
+    /// When so many of them are there, the wait is done.
+    pub enough: u64,
+}
+
+impl Awaited {
+    /// What is not there yet: at most so many, and how many others among the first `looks`.
+    #[must_use]
+    pub fn missing(&self, most: usize, looks: &mut usize) -> Missing {
+        let Some(registered) = self.0.upgrade() else {
+            return Missing::default();
+        };
+        let mut missing = Missing {
+            enough: registered.group.missing.load(Ordering::Relaxed) as u64,
+            ..Missing::default()
+        };
+        for waitable in &registered.on {
+            if *looks == 0 {
+                break;
+            }
+            *looks -= 1;
+            if waitable.readiness() != Readiness::Pending {
+                continue;
+            }
+            if missing.some.len() < most {
+                missing.some.push(waitable.clone());
+            } else {
+                missing.others += 1;
+            }
+        }
+        missing
+    }
+}
+
 impl Waiting {
+    /// The same for who looks from outside.
+    #[must_use]
+    pub fn awaited(&self) -> Awaited {
+        Awaited(self.0.as_ref().map(Arc::downgrade).unwrap_or_default())
+    }
+
     /// Waits until all of `on` are there, or the first of them is an error.
     pub fn for_all<'a>(on: impl IntoIterator<Item = &'a Waitable>) -> Self {
         let on: Vec<_> = on
@@ -203,7 +253,7 @@ impl Waiting {
                 group.count(waitable.readiness() == Readiness::Failed);
             }
         }
-        Self(Some(Box::new(Registered { group, on })))
+        Self(Some(Arc::new(Registered { group, on })))
     }
 
     /// Whether it is done.

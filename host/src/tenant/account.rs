@@ -330,6 +330,14 @@ impl Account {
         Ok(Charge { shard, resource, n })
     }
 
+    /// The first limit in the way of so much more, this account's or one above it. Nothing is held for it.
+    #[must_use]
+    pub fn obstacle(&self, resource: Resource, n: u64) -> Option<OverLimit> {
+        let mut chain = std::iter::successors(Some(&*self.core), |core| core.parent.as_deref());
+        let over = |core: &Core| core.fits(resource, n, 0, core.used_now(resource)).err();
+        chain.find_map(over)
+    }
+
     /// Gives back what [`Charge::take`] took out of a charge of this account.
     pub fn release(&self, resource: Resource, n: u64) {
         if n > 0 {
@@ -784,6 +792,14 @@ mod tests {
     #[test]
     fn the_limit_in_the_way_is_named_and_nothing_is_held() {
         let (tenant, job) = pair();
+        for (n, of) in [(80, None), (90, Some("job")), (1_000, Some("job"))] {
+            let over = job.obstacle(Resource::ObjectBytes, n);
+            assert_eq!(over.as_ref().map(|over| &*over.account), of, "{n}");
+        }
+        let other = tenant.charge(Resource::ObjectBytes, 30).expect("fits");
+        let over = job.obstacle(Resource::ObjectBytes, 75).expect("too much");
+        assert_eq!((&*over.account, over.used, over.limit), ("tenant", 30, 100));
+        drop(other);
         let other = Account::new("other", Limits::default(), Some(tenant.clone()));
         let _held = other.charge(Resource::ObjectBytes, 50).expect("fits");
         let over = job

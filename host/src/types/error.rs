@@ -185,6 +185,33 @@ impl TaskError {
         self
     }
 
+    /// The same for somebody who looks later: what is very long is cut.
+    #[must_use]
+    pub(crate) fn kept(&self) -> Self {
+        const MESSAGE: usize = 16 << 10;
+        const FRAMES: usize = 16 << 10;
+        let mut error = self.clone().unpaid();
+        if error.message.len() > MESSAGE {
+            error
+                .message
+                .truncate(error.message.floor_char_boundary(MESSAGE));
+            error.message.push_str("… (cut)");
+            error.message.shrink_to_fit();
+        }
+        let mut left = FRAMES;
+        let mut fits = |frame: &String| {
+            left = left.saturating_sub(frame.len());
+            left > 0
+        };
+        let fitting = self
+            .backtrace
+            .iter()
+            .take_while(|frame| fits(frame))
+            .count();
+        error.backtrace.truncate(fitting);
+        error
+    }
+
     /// Whether it is another call's, passed on by the one that got it.
     #[must_use]
     pub fn is_relayed(&self) -> bool {
@@ -245,3 +272,20 @@ impl fmt::Display for TaskError {
 }
 
 impl std::error::Error for TaskError {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_kept_of_an_error_has_a_bound_and_is_whole_below_it() {
+        let mut error = TaskError::new(ErrorKind::Panic, "short\nand more");
+        error.backtrace = vec!["f".to_owned(), "g".to_owned()];
+        assert_eq!(error.kept(), error);
+        error.message = "ü".repeat(1 << 20);
+        error.backtrace = vec!["x".repeat(1 << 10); 1 << 10];
+        let kept = error.kept();
+        assert!(kept.size() < 40 << 10, "{}", kept.size());
+        assert!(kept.message.ends_with("ü… (cut)") && kept.backtrace.len() == 15);
+    }
+}

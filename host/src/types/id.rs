@@ -110,6 +110,14 @@ macro_rules! text_id {
     };
 }
 
+impl JobId {
+    /// The one with these bits.
+    #[must_use]
+    pub(crate) const fn from_bits(bits: u64) -> Self {
+        Self(bits)
+    }
+}
+
 short_id!(JobId);
 short_id!(NodeId);
 long_id! {

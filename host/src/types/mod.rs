@@ -10,6 +10,9 @@ mod id;
 mod limits;
 mod name;
 mod snapshot;
+mod trace;
+mod trace_context;
+mod why;
 
 pub use blob::Blob;
 pub use call::{Arg, CallSpec, Target, ValueData};
@@ -25,4 +28,7 @@ pub use snapshot::{
     ActorState, ActorView, BlockedOn, ErrorView, ObjectState, ObjectView, TaskKind, TaskState,
     TaskTotals, TaskView,
 };
+pub use trace::{Block, FunctionSummary, JobTrace, Quantiles, TaskSpan};
+pub use trace_context::{SpanId, TRACEPARENT, TRACESTATE, TraceContext};
+pub use why::{Cause, CauseBy, TaskWhy, Wait, WaitingTask};
 pub use wrun_abi::{CallOptions, FOREVER, SLOT};

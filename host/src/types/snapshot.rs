@@ -232,6 +232,11 @@ pub struct ObjectView {
     pub state: ObjectState,
     /// What holds it: handles, arguments of tasks that have not ended, values that refer to it.
     pub holders: u64,
+    /// Tasks that have not ended and have it as an argument, eight at most; not looked for in a list by name. What holds it beside
+    /// them are handles of sandboxes, and values that refer to it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub arguments_of: Vec<TaskId>,
     /// The task that made it, if that is known.
     #[schema(value_type = Option<String>)]
     pub task: Option<TaskId>,
@@ -241,6 +246,11 @@ pub struct ObjectView {
     pub created_at: Option<u64>,
     /// The error in its place.
     pub error: Option<ErrorView>,
+}
+
+impl ObjectView {
+    /// Tasks that are named in `arguments_of` at most.
+    pub const ARGUMENTS: usize = 8;
 }
 
 /// The numbers of the calls of some jobs.

@@ -7,6 +7,8 @@
 use libc::c_int;
 use rustix::ioctl::opcode;
 
+use super::Network;
+
 /// Kept, with any arguments.
 pub(super) const KEPT: &[i64] = &[
     // Files that are open, pipes, events.
@@ -256,8 +258,8 @@ const REFUSED: &[i64] = &[
 ];
 
 /// All that are refused with `EPERM` in any way.
-pub(super) fn refused(outbound: bool) -> impl Iterator<Item = i64> {
-    let connect = (!outbound).then_some(libc::SYS_connect);
+pub(super) fn refused(network: Network) -> impl Iterator<Item = i64> {
+    let connect = (network == Network::Closed).then_some(libc::SYS_connect);
     REFUSED.iter().copied().chain(connect)
 }
 
@@ -303,8 +305,8 @@ fn without(index: u8, mask: u32) -> Arg {
     }
 }
 
-/// Refused with `EPERM` in any other way. `process` is this process's id; `outbound` whether it makes connections.
-pub(super) fn restricted(outbound: bool, process: u32) -> Vec<Ways> {
+/// Refused with `EPERM` in any other way. `process` is this process's id; `network` whether it makes connections.
+pub(super) fn restricted(network: Network, process: u32) -> Vec<Ways> {
     let any_of = |index, values: &[u32]| values.iter().map(|v| vec![is(index, *v)]).collect();
     let fast_open = bits(libc::MSG_FASTOPEN);
     let mut ways: Vec<Ways> = vec![
@@ -313,7 +315,7 @@ pub(super) fn restricted(outbound: bool, process: u32) -> Vec<Ways> {
         (libc::SYS_prlimit64, any_of(0, &[0, process])),
         (libc::SYS_prctl, any_of(0, &prctl())),
         (libc::SYS_ioctl, any_of(1, &ioctl())),
-        (libc::SYS_socket, sockets(outbound)),
+        (libc::SYS_socket, sockets(network)),
         (libc::SYS_socketpair, vec![vec![is(0, bits(libc::AF_UNIX))]]),
     ];
     // Data that is sent with the first packet connects too, and past what looks at `connect`.
@@ -323,7 +325,7 @@ pub(super) fn restricted(outbound: bool, process: u32) -> Vec<Ways> {
         (libc::SYS_sendmmsg, 3),
     ];
     ways.extend(flags.map(|(call, index)| (call, vec![vec![without(index, fast_open)]])));
-    if outbound {
+    if network != Network::Closed {
         ways.push((libc::SYS_connect, Vec::new()));
     }
     ways
@@ -381,11 +383,11 @@ fn ioctl() -> [u32; 7] {
     [terminal, TCGETS2, width, blocking, readable, on_exec, pages]
 }
 
-/// TCP; with `outbound` also UDP, and netlink's routes, which the resolver looks at.
+/// TCP; on an open network also UDP, and netlink's routes, which the resolver looks at.
 ///
 /// No Unix sockets by name, since what listens on them may be a way out (a container manager, a service bus); no raw
 /// ones.
-fn sockets(outbound: bool) -> Vec<Vec<Arg>> {
+fn sockets(network: Network) -> Vec<Vec<Arg>> {
     let socket = |family, kind, more: Option<Arg>| {
         let kind = Arg {
             index: 1,
@@ -402,7 +404,7 @@ fn sockets(outbound: bool) -> Vec<Vec<Arg>> {
         .iter()
         .map(|family| socket(*family, libc::SOCK_STREAM, None))
         .collect();
-    if outbound {
+    if network == Network::Open {
         ways.extend(internet.map(|family| socket(family, libc::SOCK_DGRAM, None)));
         let routes = Some(is(2, bits(libc::NETLINK_ROUTE)));
         ways.push(socket(libc::AF_NETLINK, libc::SOCK_RAW, routes));

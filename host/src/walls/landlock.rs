@@ -15,7 +15,7 @@ use landlock::{
     make_bitflags,
 };
 
-use super::{WallsError, WallsOptions};
+use super::{Network, WallsError, WallsOptions};
 
 /// The newest ABI whose rights are known here.
 const NEWEST: ABI = ABI::V9;
@@ -119,8 +119,11 @@ fn restrict<'a>(
         ruleset = ruleset.handle_access(AccessNet::ConnectTcp)?;
     }
     let rules = paths.map(|(path, access)| Ok::<_, RulesetError>(PathBeneath::new(path, access)));
-    let ports = options.listen_ports.iter();
-    let ports = ports.map(|port| Ok::<_, RulesetError>(NetPort::new(*port, AccessNet::BindTcp)));
+    let listen = options.listen_ports.iter();
+    let listen = listen.map(|port| NetPort::new(*port, AccessNet::BindTcp));
+    let connect = options.connect_ports.iter().filter(|_| !options.outbound);
+    let connect = connect.map(|port| NetPort::new(*port, AccessNet::ConnectTcp));
+    let ports = listen.chain(connect).map(Ok::<_, RulesetError>);
     let status = ruleset
         .create()?
         .add_rules(rules)?
@@ -137,9 +140,15 @@ fn detail(options: &WallsOptions, abi: ABI) -> String {
         list(options.readable.iter().map(|path| path.display())),
     );
     if abi >= ABI::V4 {
-        let connect = if options.outbound { "any" } else { "no" };
+        let connect = match options.network() {
+            Network::Open => "any connections".to_owned(),
+            Network::Closed => "no connections".to_owned(),
+            Network::Connects => {
+                format!("connections to {}", list(options.connect_ports.iter()))
+            }
+        };
         detail += &format!(
-            "; TCP: {connect} connections, listening on {}",
+            "; TCP: {connect}, listening on {}",
             list(options.listen_ports.iter())
         );
     }

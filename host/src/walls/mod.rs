@@ -46,10 +46,33 @@ pub struct WallsOptions {
     pub readable: Vec<PathBuf>,
     /// TCP ports that may be listened on; 0 stands for those that the system chooses.
     pub listen_ports: Vec<u16>,
-    /// Connections to others may be made, and names resolved. Without it, the process only answers.
+    /// Connections to others may be made, and names resolved. Without it, the process only answers,
     pub outbound: bool,
+    /// but for connections to these TCP ports.
+    pub connect_ports: Vec<u16>,
     /// A wall that this kernel doesn't have is an error; else the walls that there are must do.
     pub required: bool,
+}
+
+/// What the process may do beside answering.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Network {
+    /// Nothing.
+    Closed,
+    /// Connect to addresses that it knows.
+    Connects,
+    /// That, and resolve names.
+    Open,
+}
+
+impl WallsOptions {
+    fn network(&self) -> Network {
+        match (self.outbound, &self.connect_ports[..]) {
+            (true, _) => Network::Open,
+            (false, []) => Network::Closed,
+            (false, _) => Network::Connects,
+        }
+    }
 }
 
 /// Whether a wall stands.
@@ -150,7 +173,7 @@ impl Walls {
         let no_new_privileges = check(WallKind::NoNewPrivileges, landlock::no_new_privileges())?;
         let rules = held.iter().zip(access);
         let landlock = check(WallKind::Landlock, landlock::raise(&options, rules))?;
-        let seccomp = check(WallKind::Seccomp, seccomp::raise(options.outbound))?;
+        let seccomp = check(WallKind::Seccomp, seccomp::raise(options.network()))?;
         Ok(Standing {
             landlock,
             seccomp,

@@ -19,26 +19,29 @@ use seccompiler::{
     SeccompFilter, SeccompRule, TargetArch, apply_filter_all_threads,
 };
 
-use super::calls::{self, Arg};
+use super::{
+    Network,
+    calls::{self, Arg},
+};
 
 /// For each call the ways in which it may be made; none means any.
 type Rules = BTreeMap<i64, Vec<SeccompRule>>;
 
 /// Raises both filters.
-pub(super) fn raise(outbound: bool) -> Result<String, String> {
-    let programs = programs(outbound, std::process::id());
+pub(super) fn raise(network: Network) -> Result<String, String> {
+    let programs = programs(network, std::process::id());
     for program in programs.map_err(|error| format!("its filter can't be made: {error}"))? {
         apply_filter_all_threads(&program).map_err(|error| error.to_string())?;
     }
     Ok(format!(
         "{} system calls are kept, and {} in certain ways; others fail",
         calls::KEPT.len() + calls::KEPT_OLDER.len(),
-        calls::restricted(outbound, 0).len()
+        calls::restricted(network, 0).len()
     ))
 }
 
 /// The wall, and what makes errors of it that libc understands; to be raised in this order.
-fn programs(outbound: bool, process: u32) -> Result<[BpfProgram; 2], BackendError> {
+fn programs(network: Network, process: u32) -> Result<[BpfProgram; 2], BackendError> {
     let arch = TargetArch::try_from(std::env::consts::ARCH)?;
     let any = |call: &i64| (*call, Vec::new());
     let kept: Rules = calls::KEPT
@@ -48,12 +51,12 @@ fn programs(outbound: bool, process: u32) -> Result<[BpfProgram; 2], BackendErro
         .collect();
     let mut wall = kept.clone();
     let mut known = kept;
-    for (call, ways) in calls::restricted(outbound, process) {
+    for (call, ways) in calls::restricted(network, process) {
         let ways: Result<Vec<_>, _> = ways.iter().map(|args| rule(args)).collect();
         wall.insert(call, ways?);
         known.insert(call, Vec::new());
     }
-    known.extend(calls::refused(outbound).map(|call| (call, Vec::new())));
+    known.extend(calls::refused(network).map(|call| (call, Vec::new())));
     let filter = |rules, error| {
         let refuse = SeccompAction::Errno(number(error));
         SeccompFilter::new(rules, refuse, SeccompAction::Allow, arch)?.try_into()

@@ -14,7 +14,7 @@ fn reload(place: &Place, server: &Server, config: &str) -> String {
     fs::write(place.path("wrun.toml"), config).unwrap();
     server.errors.lock().unwrap().clear();
     server.signal("-HUP");
-    server.says("\n");
+    server.says("configuration");
     server.errors.lock().unwrap().clone()
 }
 
@@ -102,7 +102,7 @@ fn a_file_is_applied_whole_or_not_at_all() {
 
     let good = config("second", 3, "[tenant.good]\ndirs = [\"srv/in\"]");
     let answer = reload(&place, &server, &good);
-    assert_eq!(answer, "the configuration was read again\n");
+    says(&answer, &[" INFO  the configuration was read again\n"]);
     let tenants = [("acme", 3, true), ("default", 1, false), ("good", 1, true)];
     let tenants = tenants.map(|(name, weight, from)| (name.to_owned(), weight, from));
     assert_eq!(seen(admin), (tenants.into(), "second\n".to_owned()));

@@ -101,14 +101,18 @@ fn the_readme_s_commands_are_all_that_it_takes() {
     });
     let lines: Vec<_> = first.strip_prefix(&greeting).unwrap().lines().collect();
     assert_eq!(lines[0], "The admin's token, which is shown this once:");
-    assert!(lines[1].starts_with("export WRUN_TOKEN=wrun_"), "{first}");
-    assert_eq!(lines.len(), 2, "{first}");
+    let token = lines[1].strip_prefix("export WRUN_TOKEN=").unwrap();
+    assert!(token.starts_with("wrun_"), "{first}");
+    let dashboard = format!("dashboard: http://{listens}/");
+    assert_eq!(lines[2], format!("{dashboard}#token={token}"));
+    assert_eq!(lines.len(), 3, "{first}");
 
     let data = place.path("wrun-data");
     assert!(data.join("ledger.redb").is_file());
     let mode = fs::metadata(&data).unwrap().permissions().mode();
     assert_eq!(mode & 0o777, 0o700, "nobody else looks into it");
-    assert_eq!(life(&place, |_| {}), greeting, "the token is shown once");
+    let again = format!("{greeting}{dashboard}\n");
+    assert_eq!(life(&place, |_| {}), again, "the token is shown once");
 }
 
 #[test]

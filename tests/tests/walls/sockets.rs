@@ -18,6 +18,10 @@ pub(crate) const CASES: &[Case] = &[
     ("a_listener_from_before_answers", before),
     ("a_server_answers", server),
     ("nothing_is_connected_to", closed),
+    (
+        "of_others_ports_only_the_plans_are_connected_to",
+        connecting,
+    ),
     ("outbound_connects_and_resolves", outbound),
     ("other_sockets_are_not_made", families),
 ];
@@ -91,6 +95,21 @@ fn closed(place: &Place) {
     place.wall();
     refused(TcpStream::connect(("127.0.0.1", port)));
     filtered(UdpSocket::bind("127.0.0.1:0"));
+}
+
+fn connecting(place: &Place) {
+    let mut options = place.options();
+    options.connect_ports = vec![place.port];
+    raise(options);
+    TcpStream::connect(("127.0.0.1", place.port)).unwrap();
+    // Without the wall nobody would listen there, which is another error.
+    refused(TcpStream::connect(("127.0.0.1", free_of(place))));
+    filtered(UdpSocket::bind("127.0.0.1:0"));
+}
+
+/// Another port than the plan's.
+fn free_of(place: &Place) -> u16 {
+    if place.port == 1 { 2 } else { 1 }
 }
 
 fn outbound(place: &Place) {

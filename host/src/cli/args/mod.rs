@@ -8,8 +8,9 @@ use clap::{Args as ClapArgs, Parser, Subcommand, ValueHint};
 use clap_complete::Shell;
 
 pub(super) use server::{
-    JobCommand, ListArgs, ListCommand, ModuleCommand, ServeArgs, StateArgs, TenantAddArgs,
-    TenantCommand, TokenCommand,
+    ActorSort, JobCommand, JobSort, ListArgs, ListCommand, LogsArgs, ModuleCommand, ObjectSort,
+    ServeArgs, StateArgs, StreamArg, SummaryCommand, TaskSort, TenantAddArgs, TenantCommand,
+    TenantSort, TenantsArgs, TimelineArgs, TokenCommand, TopArgs, WhyArgs,
 };
 
 use crate::{
@@ -63,11 +64,30 @@ pub(super) enum Command {
         #[command(subcommand)]
         command: JobCommand,
     },
+    /// Show what a server does now: what is busy, what waits, which tenant has what
+    Status {
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+    /// The same again and again, with rates; the busiest tenant first
+    Top(TopArgs),
     /// List what a server has
     List {
         #[command(subcommand)]
         command: ListCommand,
     },
+    /// Print what a job printed
+    Logs(LogsArgs),
+    /// Show what a task waits for, or what it failed with and why
+    Why(WhyArgs),
+    /// Show what the calls of a job took, by function
+    Summary {
+        #[command(subcommand)]
+        command: SummaryCommand,
+    },
+    /// Print what each call of a job did and when, for ui.perfetto.dev
+    Timeline(TimelineArgs),
     /// Measure what wrun does on this machine, beside bare Wasmtime
     Bench(BenchArgs),
     /// Print a completion script for a shell
@@ -81,6 +101,17 @@ pub(super) struct SubmitArgs {
     pub(super) module: Option<PathBuf>,
     #[command(flatten)]
     pub(super) run: RunArgs,
+    /// Serve a dashboard of the run, until a key is pressed after its end; the program's standard input is empty
+    #[arg(long, help_heading = "What it tells", conflicts_with_all = ["hash", "detach", "idempotency_key", "no_restart", "record"])]
+    pub(super) dashboard: bool,
+    /// Send spans of the job and its tasks to this collector of OTLP over HTTP: http://127.0.0.1:4318
+    #[arg(
+        long,
+        value_name = "URL",
+        help_heading = "What it tells",
+        conflicts_with = "hash"
+    )]
+    pub(super) otlp: Option<String>,
     /// A module that the server has, by its hash
     #[arg(
         long = "module",
@@ -90,7 +121,7 @@ pub(super) struct SubmitArgs {
     )]
     pub(super) hash: Option<String>,
     /// Print the job's id and don't wait for it
-    #[arg(long, help_heading = "On a server (WRUN_ADDRESS)", conflicts_with_all = ["output", "stats"])]
+    #[arg(long, help_heading = "On a server (WRUN_ADDRESS)", conflicts_with_all = ["output", "stats", "timeline"])]
     pub(super) detach: bool,
     /// However often it is submitted with this key, it is one job
     #[arg(long, value_name = "KEY", help_heading = "On a server (WRUN_ADDRESS)")]
@@ -174,9 +205,15 @@ pub(super) struct RunArgs {
     /// Print everything as JSON lines on standard output: log lines, events, result, end
     #[arg(long, help_heading = "What it tells")]
     pub(super) json: bool,
+    /// Show no progress on a terminal
+    #[arg(long, short, help_heading = "What it tells")]
+    pub(super) quiet: bool,
     /// After the run, print its numbers to standard error: tasks, sandboxes, bytes, times
     #[arg(long, help_heading = "What it tells")]
     pub(super) stats: bool,
+    /// Write what each call did and when to this file, for ui.perfetto.dev
+    #[arg(long, value_name = "FILE", help_heading = "What it tells", value_hint = ValueHint::FilePath)]
+    pub(super) timeline: Option<PathBuf>,
     /// Keep the inputs of failed tasks in this directory, for `wrun replay`
     #[arg(long, value_name = "DIR", help_heading = "What it tells", value_hint = ValueHint::DirPath)]
     pub(super) record: Option<PathBuf>,

@@ -11,6 +11,7 @@ use clap::{Args as ClapArgs, Subcommand, ValueEnum, ValueHint};
 
 use crate::{
     api,
+    cli::log,
     config::{parse_duration, parse_size},
 };
 
@@ -28,6 +29,28 @@ pub(in crate::cli) struct ServeArgs {
     /// Start without the walls (Landlock, seccomp) that this kernel doesn't have
     #[arg(long)]
     pub(in crate::cli) allow_missing_walls: bool,
+    /// What a line of the log looks like
+    #[arg(long, value_name = "FORMAT", value_enum, default_value = "text")]
+    pub(in crate::cli) log_format: log::Format,
+    /// What is logged: off, error, warn, info (by default), debug, or for a part, as in info,http=debug [env: WRUN_LOG]
+    #[arg(long, value_name = "LEVEL")]
+    pub(in crate::cli) log: Option<log::Filter>,
+    /// Send spans of requests, jobs and tasks to this collector of OTLP over HTTP: http://127.0.0.1:4318
+    #[arg(long, value_name = "URL")]
+    pub(in crate::cli) otlp: Option<String>,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct TopArgs {
+    /// How often
+    #[arg(long, short, value_name = "TIME", default_value = "1s", value_parser = parse_duration)]
+    pub(in crate::cli) interval: Duration,
+    /// End after so many times; without it, when interrupted
+    #[arg(long, short = 'n', value_name = "N")]
+    pub(in crate::cli) count: Option<NonZeroUsize>,
+    /// Print a line of JSON each time
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
 }
 
 #[derive(Debug, Subcommand)]
@@ -35,11 +58,7 @@ pub(in crate::cli) enum TenantCommand {
     /// Make a tenant and print a token for it, or give one that is there another weight and limits
     Add(Box<TenantAddArgs>),
     /// Show the tenants: what they have of what they may have
-    List {
-        /// Print JSON
-        #[arg(long)]
-        json: bool,
-    },
+    List(TenantsArgs),
     /// Remove a tenant without unfinished jobs, with all that it has
     #[command(alias = "rm")]
     Remove {
@@ -217,13 +236,7 @@ pub(in crate::cli) enum JobCommand {
         json: bool,
     },
     /// Print what a job printed
-    Logs {
-        /// Its id
-        id: String,
-        /// Go on to its end
-        #[arg(long, short)]
-        follow: bool,
-    },
+    Logs(LogsArgs),
     /// Print the result of a job that called a task
     Result {
         /// Its id
@@ -245,20 +258,103 @@ pub(in crate::cli) enum JobCommand {
 }
 
 #[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct LogsArgs {
+    /// The job's id
+    pub(in crate::cli) id: String,
+    /// Go on to its end
+    #[arg(long, short)]
+    pub(in crate::cli) follow: bool,
+    /// Of this stream only
+    #[arg(long, value_name = "STREAM")]
+    pub(in crate::cli) stream: Option<StreamArg>,
+    /// Lines with this text only
+    #[arg(long, value_name = "TEXT")]
+    pub(in crate::cli) grep: Option<String>,
+}
+
+/// Where a program prints to.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub(in crate::cli) enum StreamArg {
+    /// Its standard output
+    Stdout,
+    /// Its standard error
+    Stderr,
+}
+
+#[derive(Debug, ClapArgs)]
+#[command(
+    after_help = "A task is named by its id, as `wrun list tasks` prints it, or by its job and its number there: `wrun why JOB add#17`."
+)]
+pub(in crate::cli) struct WhyArgs {
+    /// The task's id; or its job's, before its number
+    #[arg(value_name = "TASK|JOB")]
+    pub(in crate::cli) task: String,
+    /// Its number in the job, as messages name it: add#17, or just 17
+    #[arg(value_name = "NAME#NUMBER")]
+    pub(in crate::cli) number: Option<String>,
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+#[derive(Debug, Subcommand)]
+pub(in crate::cli) enum SummaryCommand {
+    /// How many calls of each function there were, how they ended, and what they took
+    Tasks {
+        /// The job's id
+        id: String,
+        /// Print JSON
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct TimelineArgs {
+    /// The job's id
+    pub(in crate::cli) id: String,
+    /// Write it to this file instead of standard output
+    #[arg(long, short, value_name = "FILE", value_hint = ValueHint::FilePath)]
+    pub(in crate::cli) output: Option<PathBuf>,
+}
+
+#[derive(Debug, ClapArgs)]
 pub(in crate::cli) struct ListArgs {
     /// Jobs in these states only: queued, running, finished, cancelled, lost, quarantined
     #[arg(long, value_name = "STATE,...", value_delimiter = ',')]
     pub(in crate::cli) state: Vec<String>,
+    /// With this name only: their task's or their module's
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
     /// How many
     #[arg(long, value_name = "N", default_value = "20")]
     pub(in crate::cli) limit: NonZeroUsize,
+    /// In which order; the newest first by default
+    #[arg(long, value_name = "BY")]
+    pub(in crate::cli) sort: Option<JobSort>,
     /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
 }
 
 #[derive(Debug, ClapArgs)]
-pub(in crate::cli) struct StateArgs {
+pub(in crate::cli) struct TenantsArgs {
+    /// With this name only
+    #[arg(long, value_name = "NAME")]
+    pub(in crate::cli) name: Option<String>,
+    /// How many; all by default
+    #[arg(long, value_name = "N")]
+    pub(in crate::cli) limit: Option<NonZeroUsize>,
+    /// In which order; by name by default
+    #[arg(long, value_name = "BY")]
+    pub(in crate::cli) sort: Option<TenantSort>,
+    /// Print JSON
+    #[arg(long)]
+    pub(in crate::cli) json: bool,
+}
+
+#[derive(Debug, ClapArgs)]
+pub(in crate::cli) struct StateArgs<S: ValueEnum + Send + Sync + 'static> {
     /// Of this job only
     #[arg(long, value_name = "ID")]
     pub(in crate::cli) job: Option<String>,
@@ -271,9 +367,79 @@ pub(in crate::cli) struct StateArgs {
     /// How many
     #[arg(long, value_name = "N", default_value = "100")]
     pub(in crate::cli) limit: NonZeroUsize,
+    /// In which order; by id by default
+    #[arg(long, value_name = "BY")]
+    pub(in crate::cli) sort: Option<S>,
     /// Print JSON
     #[arg(long)]
     pub(in crate::cli) json: bool,
+}
+
+/// In which order jobs are listed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(in crate::cli) enum JobSort {
+    /// The newest first
+    Submitted,
+    /// By name
+    Name,
+    /// The most processor time first
+    Cpu,
+    /// The most tasks first
+    Tasks,
+}
+
+/// In which order tenants are listed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(in crate::cli) enum TenantSort {
+    /// By name
+    Name,
+    /// The most processor time first
+    Cpu,
+    /// The most memory first
+    Memory,
+    /// The most unfinished jobs first
+    Jobs,
+    /// The most queued tasks first
+    Tasks,
+}
+
+/// In which order tasks are listed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(in crate::cli) enum TaskSort {
+    /// The newest first
+    Created,
+    /// That was queued the longest first
+    Queued,
+    /// That ran the longest first
+    Ran,
+    /// By name
+    Name,
+}
+
+/// In which order actors are listed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(in crate::cli) enum ActorSort {
+    /// The newest first
+    Created,
+    /// That with the most waiting calls first
+    Queued,
+    /// The largest first
+    Memory,
+    /// That was begun again most often first
+    Restarts,
+    /// By name, or by class
+    Name,
+}
+
+/// In which order objects are listed.
+#[derive(Debug, Clone, Copy, ValueEnum)]
+pub(in crate::cli) enum ObjectSort {
+    /// The newest first
+    Created,
+    /// The largest first
+    Size,
+    /// That with the most holders first
+    Holders,
 }
 
 #[derive(Debug, Subcommand)]
@@ -282,13 +448,15 @@ pub(in crate::cli) enum ListCommand {
     Jobs(ListArgs),
     /// Show the tasks that have not ended, and some that failed
     #[command(
-        after_help = "States: waiting (for arguments), queued, running, blocked, failed, cancelled."
+        after_help = "States: waiting (for arguments), queued, running, blocked, failed, cancelled. Why one is where it is: `wrun why`."
     )]
-    Tasks(StateArgs),
+    Tasks(StateArgs<TaskSort>),
     /// Show the actors that live, and some that died
     #[command(after_help = "States: pending, alive, hibernating, restarting, dead.")]
-    Actors(StateArgs),
+    Actors(StateArgs<ActorSort>),
     /// Show objects: the large ones, the arguments of tasks, and errors that somebody holds
     #[command(after_help = "States: inline, memory, spilled, failed.")]
-    Objects(StateArgs),
+    Objects(StateArgs<ObjectSort>),
+    /// Show the tenants: what they have of what they may have
+    Tenants(TenantsArgs),
 }

@@ -13,8 +13,8 @@ use wasmtime::{
 };
 use wasmtime_wasi::p1::{self, WasiP1Ctx};
 
-use super::{RowError, cpu, guests::guests, lab::timed, sample::Sample};
-use crate::rt::clock;
+use super::{RowError, guests::guests, lab::timed, sample::Sample};
+use crate::rt::{clock, process};
 
 /// What the task gets, and what it gives for it.
 pub(super) const INPUT: [u8; 8] = [1, 2, 3, 4, 5, 6, 7, 8];
@@ -66,11 +66,11 @@ impl Bare {
 
     /// Calls a second, on all cores.
     pub(super) fn rate(&self) -> Result<Sample, RowError> {
-        let before = cpu::own();
+        let before = process::cpu();
         let (done, time) = timed(|| self.all());
         done?;
         let calls = self.threads * CALLS;
-        let cpu = cpu::own().saturating_sub(before);
+        let cpu = process::cpu().saturating_sub(before);
         Ok(Sample::rate(calls, time).cpu(calls, cpu))
     }
 

@@ -116,6 +116,16 @@ pub(in crate::cli) const MEASURES: &[Measure] = &[
         run: library::one_driver,
     },
     Measure {
+        name: "tasks-watched",
+        lines: &[line(
+            "tasks-watched",
+            "the same, with its timeline kept",
+            PerSecond,
+            ratio("tasks-one-driver", 0.9, 0.95),
+        )],
+        run: library::watched,
+    },
+    Measure {
         name: "tasks-four-spawners",
         lines: &[line(
             "tasks-four-spawners",

@@ -5,12 +5,12 @@
 
 use std::{cell::OnceCell, env, time::Duration};
 
-use super::{RowError, bare::Bare, child::Files, cpu, guests::guests, sample::Sample};
+use super::{RowError, bare::Bare, child::Files, guests::guests, sample::Sample};
 use crate::{
     config::RuntimeSettings,
     job::JobOptions,
     node::{Job, Module, NodeInfo, Runtime},
-    rt::clock,
+    rt::{clock, process},
 };
 
 /// Memory that one sandbox may have: a view of a GiB counts in full, and its maker has the array, too.
@@ -123,13 +123,23 @@ impl Lab {
 
     /// Runs a case of this size as `main`.
     pub(super) fn case(&self, name: &str, size: usize) -> Result<Case, RowError> {
+        self.case_with(name, size, JobOptions::default())
+    }
+
+    /// The same, with other options.
+    pub(super) fn case_with(
+        &self,
+        name: &str,
+        size: usize,
+        options: JobOptions,
+    ) -> Result<Case, RowError> {
         let Node { runtime, module } = self.node()?;
         let options = JobOptions {
             args: vec![name.to_owned(), size.to_string()],
             logs: true,
-            ..JobOptions::default()
+            ..options
         };
-        let before = cpu::own();
+        let before = process::cpu();
         let job = runtime.submit(module, options)?;
         let mut lines = job.logs();
         let (text, end) = self.block_on(async {
@@ -142,7 +152,7 @@ impl Lab {
             }
             (text, job.wait().await)
         });
-        let cpu = cpu::own().saturating_sub(before);
+        let cpu = process::cpu().saturating_sub(before);
         if let Some(error) = end.error {
             return Err(error.into());
         }

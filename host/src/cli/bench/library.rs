@@ -8,6 +8,7 @@ use super::{
     lab::{Lab, timed},
     sample::{Sample, count},
 };
+use crate::{job::JobOptions, rt::process};
 
 type Samples = Result<Vec<Sample>, RowError>;
 
@@ -43,6 +44,17 @@ fn driver(lab: &Lab) -> Result<Sample, RowError> {
     lab.case("tasks", TASKS)?.rate(TASKS, 1)
 }
 
+/// The same with everything on that tells of them, beside it with everything off.
+pub(super) fn watched(lab: &Lab) -> Samples {
+    let off = driver(lab)?;
+    let options = JobOptions {
+        trace: true,
+        ..JobOptions::default()
+    };
+    let on = lab.case_with("tasks", TASKS, options)?.rate(TASKS, 1)?;
+    Ok(vec![on.beside(off.value)])
+}
+
 /// The same from four tasks.
 pub(super) fn four_spawners(lab: &Lab) -> Samples {
     let bare = lab.bare()?.rate()?;
@@ -70,7 +82,7 @@ pub(super) fn latency_guest(lab: &Lab) -> Samples {
 /// From this thread, one at a time: p50 and p99.
 pub(super) fn latency_host(lab: &Lab) -> Samples {
     let job = lab.open()?;
-    let before = super::cpu::own();
+    let before = process::cpu();
     let mut times = Vec::with_capacity(ONE_BY_ONE_HOST);
     for _ in 0..ONE_BY_ONE_HOST {
         let call = async { job.call("small", (INPUT,)).await?.get::<String>().await };
@@ -81,7 +93,7 @@ pub(super) fn latency_host(lab: &Lab) -> Samples {
         }
         times.push(time);
     }
-    let cpu = super::cpu::own().saturating_sub(before);
+    let cpu = process::cpu().saturating_sub(before);
     lab.block_on(job.close());
     times.sort_unstable();
     let micros = |at: usize| {

@@ -10,7 +10,6 @@
 mod bare;
 mod catalog;
 mod child;
-mod cpu;
 mod error;
 mod facts;
 mod guests;

@@ -7,11 +7,11 @@ use super::{
     RowError,
     bare::OUTPUT,
     child::{self, Held},
-    cpu,
     lab::{Lab, timed},
     memory,
     sample::{Sample, count},
 };
+use crate::rt::process;
 
 type Samples = Result<Vec<Sample>, RowError>;
 
@@ -46,10 +46,10 @@ pub(super) fn submit_first(lab: &Lab) -> Samples {
 
 /// Milliseconds and processor time of one of these processes, on average.
 fn processes(runs: usize, run: impl FnMut(usize) -> Result<(), RowError>) -> Samples {
-    let before = cpu::children();
+    let before = process::children_cpu();
     let (done, time) = timed(|| (0..runs).try_for_each(run));
     done?;
-    let cpu = cpu::children().saturating_sub(before);
+    let cpu = process::children_cpu().saturating_sub(before);
     let each = time.as_secs_f64() * 1e3 / count(runs);
     Ok(vec![Sample::of(each).cpu(runs, cpu)])
 }

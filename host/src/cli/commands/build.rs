@@ -3,7 +3,7 @@
 use crate::cli::{
     Exit,
     args::BuildArgs,
-    build::{BuildOptions, Built, build},
+    build::{BuildOptions, Built, Show, build},
     failure::Result,
     output,
     package::Guest,
@@ -19,7 +19,7 @@ pub(super) async fn run(args: BuildArgs) -> Result<Exit> {
         &guest,
         BuildOptions {
             profile: &args.profile,
-            quiet: false,
+            show: Show::Cargo,
         },
         &mut stop,
     )

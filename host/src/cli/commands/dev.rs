@@ -57,7 +57,7 @@ async fn build_and_run(
 ) -> Result<Ended> {
     let guest = Guest::read(dir)?;
     stop.watch(&guest.sources)?;
-    match load::open_guest(&guest, stop).await? {
+    match load::open_guest(&guest, plan.progress, stop).await? {
         Opened::Module(file) => {
             if let Some(records) = &plan.job.record {
                 replay::keep_module(records, &file)?;

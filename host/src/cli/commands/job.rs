@@ -1,17 +1,16 @@
 //! `wrun job` and `wrun list jobs`: jobs on a server.
 
-use std::{fmt::Write as _, io::Write as _, time::Duration};
+use std::{cmp::Reverse, fmt::Write as _, time::Duration};
 
 use crate::{
-    api::JobView,
+    api::{JobList, JobView},
     cli::{
         Exit,
-        args::{JobCommand, ListArgs},
-        failure::{Failure, Result, printable},
+        args::{JobCommand, JobSort, ListArgs},
+        failure::{Result, one_line},
         output, remote,
     },
-    client::{Client, JobEvent},
-    types::LogStream,
+    client::Client,
 };
 
 /// So long a server waits for a result at most.
@@ -28,7 +27,7 @@ pub(super) async fn run(command: JobCommand) -> Result<Exit> {
                 status(&job)
             })?;
         }
-        JobCommand::Logs { id, follow } => logs(&client, &id, follow).await?,
+        JobCommand::Logs(args) => return super::logs::print(&client, &args).await,
         JobCommand::Result { id, wait } => {
             let result = result(&client, &id, wait.unwrap_or_default()).await?;
             output::print(&format!("{result}\n"))?;
@@ -61,35 +60,6 @@ async fn result(client: &Client, id: &str, wait: Duration) -> Result<serde_json:
     }
 }
 
-async fn logs(client: &Client, id: &str, follow: bool) -> Result<()> {
-    let mut events = client.logs(id, 0, follow).await?;
-    while let Some(event) = events.next().await? {
-        match event {
-            JobEvent::Line(line) => {
-                let written = match line.stream {
-                    LogStream::Stdout => std::io::stdout().write_all(&line.bytes()),
-                    LogStream::Stderr => std::io::stderr().write_all(&line.bytes()),
-                };
-                if written.is_err() {
-                    return Err(Failure::quiet(Exit::OutputClosed));
-                }
-            }
-            JobEvent::Dropped(dropped) => {
-                output::note(&format!("… {} lines are not kept any more", dropped.lines));
-            }
-            JobEvent::Event(_) => {}
-            JobEvent::End(_) => return Ok(()),
-        }
-    }
-    if follow {
-        let failure = Failure::internal("the server stopped before the job ended");
-        return Err(failure.help(format!(
-            "the job goes on when there is a server again: `wrun job logs -f {id}`"
-        )));
-    }
-    Ok(())
-}
-
 fn status(job: &JobView) -> String {
     let what = job.task.as_deref().unwrap_or("main");
     let mut rows = vec![
@@ -120,7 +90,7 @@ fn status(job: &JobView) -> String {
     rows.push(("processor time", format!("{:.3} s", stats.cpu_seconds)));
     rows.iter().fold(String::new(), |mut text, (name, value)| {
         // Writing to a string does not fail.
-        let _ = writeln!(text, "{name:<15} {}", printable(value));
+        let _ = writeln!(text, "{name:<15} {}", one_line(value));
         text
     })
 }
@@ -129,9 +99,58 @@ fn state(job: &JobView) -> String {
     format!("{:?}", job.state).to_lowercase()
 }
 
+/// So many are asked for at once,
+const PAGE: usize = 1_000;
+/// and so many looked through for a name or put into an order.
+const MOST: usize = 10_000;
+
+/// The jobs that are wanted, in the order that is wanted, and whether there are more.
+async fn gather(client: &Client, args: &ListArgs) -> Result<(JobList, bool)> {
+    let limit = args.limit.get();
+    let is_wanted = |job: &JobView| {
+        let names = [job.task.as_deref(), Some(&*job.module_name)];
+        args.name.is_none() || names.contains(&args.name.as_deref())
+    };
+    let most = match args.sort {
+        None | Some(JobSort::Submitted) => limit,
+        Some(_) => MOST.max(limit),
+    };
+    let by_name = args.name.is_some();
+    let page = if by_name { PAGE } else { most.min(PAGE) };
+    let mut list = client.jobs(&args.state, None, page).await?;
+    let mut looked = list.jobs.len();
+    list.jobs.retain(is_wanted);
+    while list.jobs.len() < most
+        && looked < MOST.max(limit)
+        && let Some(before) = list.next.take()
+    {
+        let page = if by_name {
+            PAGE
+        } else {
+            (most - looked).min(PAGE)
+        };
+        let page = client.jobs(&args.state, Some(&before), page).await?;
+        looked += page.jobs.len();
+        list.jobs.extend(page.jobs.into_iter().filter(is_wanted));
+        list.next = page.next;
+    }
+    let name = |job: &JobView| (job.module_name.clone(), job.task.clone());
+    match args.sort {
+        None | Some(JobSort::Submitted) => {}
+        Some(JobSort::Name) => list.jobs.sort_by_cached_key(name),
+        Some(JobSort::Tasks) => list.jobs.sort_by_key(|job| Reverse(job.stats.submitted)),
+        Some(JobSort::Cpu) => list
+            .jobs
+            .sort_by(|one, other| other.stats.cpu_seconds.total_cmp(&one.stats.cpu_seconds)),
+    }
+    let more = list.next.is_some() || list.jobs.len() > limit;
+    list.jobs.truncate(limit);
+    Ok((list, more))
+}
+
 pub(super) async fn list(args: ListArgs) -> Result<Exit> {
     let client = remote::required()?;
-    let list = client.jobs(&args.state, None, args.limit.get()).await?;
+    let (list, more) = gather(&client, &args).await?;
     if args.json {
         output::print(&super::tenant::pretty(&list)?)?;
         return Ok(Exit::Success);
@@ -151,11 +170,11 @@ pub(super) async fn list(args: ListArgs) -> Result<Exit> {
             job.id,
             state(job),
             remote::ago(job.submitted_at),
-            printable(&format!("{what} of {}", job.module_name)),
+            one_line(&format!("{what} of {}", job.module_name)),
         );
     }
     output::print(&text)?;
-    if list.next.is_some() {
+    if more {
         output::note("there are more: `--limit`");
     }
     Ok(Exit::Success)

@@ -1,15 +1,18 @@
 //! `wrun list tasks`, `actors` and `objects`: what lives on a server.
 //!
-//! The server gives pages; as many are asked for as `--limit` takes.
+//! The server gives pages by id; as many are asked for as `--limit` takes, or, for another order, all that there are up to
+//! [`MOST`].
 
-use std::fmt::Write as _;
+use std::{cmp::Reverse, fmt::Write as _};
+
+use clap::ValueEnum;
 
 use crate::{
     api::{ActorList, ObjectList, TaskList},
     cli::{
         Exit,
-        args::StateArgs,
-        failure::{Result, printable},
+        args::{ActorSort, ObjectSort, StateArgs, TaskSort},
+        failure::{Result, one_line},
         output, remote,
     },
     client::ListFilter,
@@ -20,10 +23,16 @@ use crate::{
 /// So many are asked for at once.
 const PAGE: usize = 10_000;
 
-/// Gathers pages until there are as many entries as wanted, or no more.
+/// So many are put into an order.
+const MOST: usize = 100_000;
+
+/// Gathers pages until there are as many entries as wanted, or no more, and puts them into the order that is wanted.
 macro_rules! gather {
-    ($args:expr, $client:expr, $get:ident, $items:ident $(, $flag:ident)?) => {{
-        let limit = $args.limit.get();
+    ($args:expr, $client:expr, $get:ident, $items:ident, $sort:ident $(, $flag:ident)?) => {{
+        let limit = match $args.sort {
+            Some(_) => MOST.max($args.limit.get()),
+            None => $args.limit.get(),
+        };
         let mut filter = filter($args, limit);
         let mut list = $client.$get(&filter).await?;
         while list.$items.len() < limit
@@ -36,11 +45,47 @@ macro_rules! gather {
             list.next = page.next;
             $(list.$flag |= page.$flag;)?
         }
-        list
+        if let Some(by) = $args.sort {
+            if list.next.is_some() {
+                output::note(&format!("there are more than {MOST}: this is the order of those"));
+            }
+            $sort(&mut list.$items, by);
+        }
+        let more = list.next.is_some() || list.$items.len() > $args.limit.get();
+        list.$items.truncate($args.limit.get());
+        (list, more)
     }};
 }
 
-fn filter(args: &StateArgs, limit: usize) -> ListFilter {
+fn sort_tasks(tasks: &mut [TaskView], by: TaskSort) {
+    match by {
+        TaskSort::Created => tasks.sort_by_key(|task| Reverse(task.created_at)),
+        TaskSort::Queued => tasks.sort_by_key(|task| Reverse(task.queued_ms)),
+        TaskSort::Ran => tasks.sort_by_key(|task| Reverse(task.run_ms)),
+        TaskSort::Name => tasks.sort_by(|one, other| one.name.cmp(&other.name)),
+    }
+}
+
+fn sort_actors(actors: &mut [ActorView], by: ActorSort) {
+    let name = |actor: &ActorView| (actor.class.clone(), actor.name.clone());
+    match by {
+        ActorSort::Created => actors.sort_by_key(|actor| Reverse(actor.created_at)),
+        ActorSort::Queued => actors.sort_by_key(|actor| Reverse(actor.queued_calls)),
+        ActorSort::Memory => actors.sort_by_key(|actor| Reverse(actor.memory_bytes)),
+        ActorSort::Restarts => actors.sort_by_key(|actor| Reverse(actor.restarts)),
+        ActorSort::Name => actors.sort_by_cached_key(name),
+    }
+}
+
+fn sort_objects(objects: &mut [ObjectView], by: ObjectSort) {
+    match by {
+        ObjectSort::Created => objects.sort_by_key(|object| Reverse(object.created_at)),
+        ObjectSort::Size => objects.sort_by_key(|object| Reverse(object.size)),
+        ObjectSort::Holders => objects.sort_by_key(|object| Reverse(object.holders)),
+    }
+}
+
+fn filter<S: ValueEnum + Send + Sync>(args: &StateArgs<S>, limit: usize) -> ListFilter {
     ListFilter {
         job: args.job.clone(),
         state: args.state.clone(),
@@ -50,9 +95,9 @@ fn filter(args: &StateArgs, limit: usize) -> ListFilter {
     }
 }
 
-pub(super) async fn tasks(args: StateArgs) -> Result<Exit> {
+pub(super) async fn tasks(args: StateArgs<TaskSort>) -> Result<Exit> {
     let client = remote::required()?;
-    let list: TaskList = gather!(&args, client, tasks, tasks);
+    let (list, more): (TaskList, _) = gather!(&args, client, tasks, tasks, sort_tasks);
     if args.json {
         return json(&list);
     }
@@ -70,7 +115,7 @@ pub(super) async fn tasks(args: StateArgs) -> Result<Exit> {
             remote::ago(task.created_at),
             time(task.queued_ms),
             task.run_ms.map_or_else(String::new, time),
-            printable(&what(task)),
+            one_line(&what(task)),
         );
     }
     output::print(&text)?;
@@ -79,7 +124,7 @@ pub(super) async fn tasks(args: StateArgs) -> Result<Exit> {
         "{} queued, {} running, {} finished, {} failed, {} retried",
         totals.queued, totals.running, totals.finished, totals.failed, totals.retried
     ));
-    more(list.next.is_some())
+    tell(more)
 }
 
 fn what(task: &TaskView) -> String {
@@ -97,9 +142,9 @@ fn what(task: &TaskView) -> String {
     text + &error(task.error.as_ref())
 }
 
-pub(super) async fn actors(args: StateArgs) -> Result<Exit> {
+pub(super) async fn actors(args: StateArgs<ActorSort>) -> Result<Exit> {
     let client = remote::required()?;
-    let list: ActorList = gather!(&args, client, actors, actors);
+    let (list, more): (ActorList, _) = gather!(&args, client, actors, actors, sort_actors);
     if args.json {
         return json(&list);
     }
@@ -117,11 +162,11 @@ pub(super) async fn actors(args: StateArgs) -> Result<Exit> {
             actor.restarts,
             actor.memory_bytes.map_or_else(String::new, format_size),
             remote::ago(actor.created_at),
-            printable(&who(actor)),
+            one_line(&who(actor)),
         );
     }
     output::print(&text)?;
-    more(list.next.is_some())
+    tell(more)
 }
 
 fn who(actor: &ActorView) -> String {
@@ -135,9 +180,10 @@ fn who(actor: &ActorView) -> String {
     text + &error(actor.error.as_ref())
 }
 
-pub(super) async fn objects(args: StateArgs) -> Result<Exit> {
+pub(super) async fn objects(args: StateArgs<ObjectSort>) -> Result<Exit> {
     let client = remote::required()?;
-    let list: ObjectList = gather!(&args, client, objects, objects, partial);
+    let (list, more): (ObjectList, _) =
+        gather!(&args, client, objects, objects, sort_objects, partial);
     if args.json {
         return json(&list);
     }
@@ -154,7 +200,7 @@ pub(super) async fn objects(args: StateArgs) -> Result<Exit> {
             format_size(object.size),
             object.holders,
             object.created_at.map_or_else(String::new, remote::ago),
-            printable(&maker(object)),
+            one_line(&maker(object)),
         );
     }
     output::print(&text)?;
@@ -163,7 +209,7 @@ pub(super) async fn objects(args: StateArgs) -> Result<Exit> {
             "there are so many tasks that not all of their arguments were looked at; name a job with --job",
         );
     }
-    more(list.next.is_some())
+    tell(more)
 }
 
 fn maker(object: &ObjectView) -> String {
@@ -171,7 +217,13 @@ fn maker(object: &ObjectView) -> String {
     let number = object
         .task
         .map_or_else(String::new, |task| format!("#{}", task.number()));
-    format!("{name}{number}{}", error(object.error.as_ref()))
+    let held = object.arguments_of.iter().map(|task| task.number());
+    let held: Vec<_> = held.map(|number| format!("#{number}")).collect();
+    let held = match held.is_empty() {
+        true => String::new(),
+        false => format!(", argument of {}", held.join(" ")),
+    };
+    format!("{name}{number}{held}{}", error(object.error.as_ref()))
 }
 
 fn error(error: Option<&ErrorView>) -> String {
@@ -181,7 +233,7 @@ fn error(error: Option<&ErrorView>) -> String {
 }
 
 /// Milliseconds as people read them.
-fn time(millis: u64) -> String {
+pub(super) fn time(millis: u64) -> String {
     match millis {
         0..1_000 => format!("{millis} ms"),
         1_000..100_000 => format!("{}.{} s", millis / 1_000, millis % 1_000 / 100),
@@ -194,8 +246,9 @@ fn json(list: &impl serde::Serialize) -> Result<Exit> {
     Ok(Exit::Success)
 }
 
-fn more(there_are: bool) -> Result<Exit> {
-    if there_are {
+/// Whether there are more.
+fn tell(more: bool) -> Result<Exit> {
+    if more {
         output::note("there are more: `--limit`");
     }
     Ok(Exit::Success)

@@ -3,23 +3,28 @@
 mod bench;
 mod build;
 mod completions;
+mod dashboard;
 mod dev;
 mod info;
 mod inspect;
 mod job;
 mod list;
+mod logs;
 mod module;
 mod new;
 mod replay;
 mod serve;
+mod status;
 mod submit;
 mod tenant;
+mod trace;
+mod why;
 
 use std::{future::Future, time::Duration};
 
 use super::{
     Exit,
-    args::{Command, ListCommand},
+    args::{Command, ListCommand, SummaryCommand},
     failure::{Failure, Result},
 };
 
@@ -41,7 +46,16 @@ pub(super) fn run(command: Command) -> Result<Exit> {
             ListCommand::Tasks(args) => block_on(list::tasks(args)),
             ListCommand::Actors(args) => block_on(list::actors(args)),
             ListCommand::Objects(args) => block_on(list::objects(args)),
+            ListCommand::Tenants(args) => block_on(tenant::list(args)),
         },
+        Command::Logs(args) => block_on(logs::run(args)),
+        Command::Why(args) => block_on(why::run(args)),
+        Command::Summary {
+            command: SummaryCommand::Tasks { id, json },
+        } => block_on(trace::summary(id, json)),
+        Command::Status { json } => block_on(status::status(json)),
+        Command::Top(args) => block_on(status::top(args)),
+        Command::Timeline(args) => block_on(trace::timeline(args)),
         Command::Bench(args) => bench::run(args),
         Command::New(args) => new::run(&args),
         Command::Completions(args) => completions::run(&args),

@@ -3,7 +3,13 @@
 use std::fmt::Write as _;
 
 use crate::{
-    cli::{Exit, args::ModuleCommand, failure::Result, load::ModuleFile, output, remote},
+    cli::{
+        Exit,
+        args::ModuleCommand,
+        failure::{Result, one_line},
+        load::ModuleFile,
+        output, remote,
+    },
     config::format_size,
 };
 
@@ -12,7 +18,7 @@ pub(super) async fn run(command: ModuleCommand) -> Result<Exit> {
     match command {
         ModuleCommand::Push { file } => {
             let file = ModuleFile::read(&file)?;
-            let module = client.push(&file.name, file.bytes).await?;
+            let module = remote::push(&client, file, output::progress_wanted()).await?;
             output::print(&format!("{}\n", module.hash))?;
         }
         ModuleCommand::List { json } => {
@@ -27,7 +33,8 @@ pub(super) async fn run(command: ModuleCommand) -> Result<Exit> {
                     let _ = writeln!(
                         text,
                         "{} {size:>10} {pushed:>14}  {}",
-                        module.hash, module.name
+                        module.hash,
+                        one_line(&module.name)
                     );
                 }
                 output::print(&text)?;

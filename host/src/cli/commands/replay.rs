@@ -9,6 +9,7 @@ use crate::{
         driver::{Call, Plan},
         failure::{Failure, Result},
         load::ModuleFile,
+        output,
         stop::Stop,
     },
     config::{JobSettings, RuntimeSettings, error_text},
@@ -41,7 +42,10 @@ pub(super) async fn run(args: ReplayArgs) -> Result<Exit> {
         call: Some(Call::Replay(Box::new(record))),
         output: None,
         json: args.json,
+        progress: output::progress_wanted() && !args.json,
         stats: args.stats,
+        timeline: None,
+        exporter: None,
     };
     let settings = RuntimeSettings {
         allow_http: args.allow_http,

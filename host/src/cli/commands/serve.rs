@@ -1,7 +1,10 @@
 //! `wrun serve`: a server for many tenants, until it is told to stop.
 
 use std::{
-    fs::DirBuilder, net::SocketAddr, os::unix::fs::DirBuilderExt as _, path::PathBuf,
+    fs::DirBuilder,
+    net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr},
+    os::unix::fs::DirBuilderExt as _,
+    path::PathBuf,
     time::Duration,
 };
 
@@ -18,6 +21,7 @@ use crate::{
         args::ServeArgs,
         commands::submit,
         failure::{Failure, Result},
+        log::{Filter, Log},
         output,
         stop::{Reason, Stop},
     },
@@ -25,6 +29,7 @@ use crate::{
     daemon::{Daemon, default_limits},
     ledger::{Ledger, NewToken, Recovered, Role},
     node::{RuntimeOptions, SpillTo},
+    otlp::{Collector, OtlpError},
     sandbox::CacheDir,
     server::{Server, ServerError, Tls},
     walls::{Wall, Walls, WallsError, WallsOptions},
@@ -34,6 +39,8 @@ use crate::{
 const DRAIN: Duration = Duration::from_secs(30);
 /// And connections after the last job.
 const CONNECTIONS: Duration = Duration::from_secs(3);
+/// And the collector of spans, to take the last of them.
+const LAST_SPANS: Duration = Duration::from_secs(2);
 /// Compiled code, below the state directory.
 const CACHE: &str = "cache";
 /// Objects that memory has no room for, there too.
@@ -45,14 +52,28 @@ impl From<ServerError> for Failure {
     }
 }
 
+impl From<OtlpError> for Failure {
+    fn from(error: OtlpError) -> Self {
+        match error {
+            OtlpError::Client(_) => Self::internal(error.to_string()),
+            error => Self::usage(error.to_string()),
+        }
+    }
+}
+
 pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
-    let start = Start::of(args)?;
+    let mut start = Start::of(args)?;
+    let filter = filter(args)?;
     // Both before anything else starts: what can't be had is told at once.
     let listener = Server::bind(start.listen)?;
-    let address = listener.local_addr().unwrap_or(start.listen);
+    start.listen = listener.local_addr().unwrap_or(start.listen);
     let tls = start.tls()?;
+    let collector = args.otlp.as_deref().map(Collector::find).transpose()?;
     Start::raise_open_files();
-    let walls = start.raise_walls(address.port(), args.allow_missing_walls)?;
+    let walls = start.raise_walls(collector.as_ref(), args.allow_missing_walls)?;
+    let log = Log::start(args.log_format, filter);
+    // It goes last, with what the others had to tell.
+    let _log = log.map_err(|error| Failure::internal(format!("no log: {error}")))?;
     let (ledger, recovered) =
         Ledger::open(&start.data).map_err(|error| Failure::usage(error.to_string()))?;
     let token = first_start(&ledger, &start.config)?;
@@ -69,11 +90,28 @@ pub(super) fn run(args: &ServeArgs) -> Result<Exit> {
         listener,
         tls,
         walls,
+        collector,
     };
-    let greeting = greeting(address, &start, token.as_deref());
+    let greeting = greeting(&start, token.as_deref());
     let exit = event_loop.block_on(serve(start, parts, &greeting));
     event_loop.shutdown_timeout(Duration::from_secs(1));
     exit
+}
+
+/// What is logged: as the arguments say, else as the environment does.
+fn filter(args: &ServeArgs) -> Result<Filter> {
+    if let Some(filter) = &args.log {
+        return Ok(filter.clone());
+    }
+    let Some(text) = std::env::var_os("WRUN_LOG").filter(|text| !text.is_empty()) else {
+        return Ok(Filter::default());
+    };
+    let filter = text.to_string_lossy().parse();
+    filter.map_err(|why| {
+        Failure::usage(format!(
+            "the environment variable WRUN_LOG can't be used: {why}"
+        ))
+    })
 }
 
 /// What the user wrote, put together.
@@ -108,7 +146,11 @@ impl Start {
     }
 
     /// Gives up what the server does not need, before there are other threads. What it needs for good is made first.
-    fn raise_walls(&self, port: u16, allow_missing: bool) -> Result<Vec<WallView>> {
+    fn raise_walls(
+        &self,
+        collector: Option<&Collector>,
+        allow_missing: bool,
+    ) -> Result<Vec<WallView>> {
         for dir in [
             self.data.clone(),
             self.data.join(CACHE),
@@ -145,8 +187,9 @@ impl Start {
                 .cloned()
                 .collect(),
             readable: files.chain(&self.path).map(folder).chain(trusted).collect(),
-            listen_ports: vec![port],
+            listen_ports: vec![self.listen.port()],
             outbound: config.has_http(),
+            connect_ports: collector.map(Collector::port).into_iter().collect(),
             required: !allow_missing,
         };
         let failed = |error: WallsError| Failure::usage(error.to_string());
@@ -177,10 +220,30 @@ impl Start {
         let mut options = settings.resolve(&|_| None)?;
         options.cache = CacheDir::At(self.data.join(CACHE));
         options.untrusted_modules = true;
+        options.dashboard_url = Some(self.dashboard());
         if self.config.host.spill_dir.is_none() {
             options.spill = SpillTo::Dir(self.data.join(SPILL));
         }
         Ok(options)
+    }
+
+    /// Where it answers.
+    fn url(&self, address: SocketAddr) -> String {
+        let scheme = match self.config.tls {
+            Some(_) => "https",
+            None => "http",
+        };
+        format!("{scheme}://{address}")
+    }
+
+    /// Where its dashboard is for a browser here, which can't open an address that stands for all of the machine's.
+    fn dashboard(&self) -> String {
+        let host = match self.listen.ip() {
+            IpAddr::V4(ip) if ip.is_unspecified() => Ipv4Addr::LOCALHOST.into(),
+            IpAddr::V6(ip) if ip.is_unspecified() => Ipv6Addr::LOCALHOST.into(),
+            ip => ip,
+        };
+        self.url(SocketAddr::new(host, self.listen.port())) + "/"
     }
 
     fn tls(&self) -> Result<Option<Tls>> {
@@ -195,7 +258,7 @@ fn drain(config: &ServeConfig) -> Duration {
 }
 
 /// A new state directory gets a tenant and an admin's token, which is shown this once.
-fn first_start(ledger: &Ledger, config: &ServeConfig) -> Result<Option<String>> {
+pub(super) fn first_start(ledger: &Ledger, config: &ServeConfig) -> Result<Option<String>> {
     let failed = |error: &dyn std::fmt::Display| Failure::internal(error.to_string());
     let tokens = ledger.tokens().map_err(|error| failed(&error))?;
     if tokens.iter().any(|token| token.tenant.is_none()) {
@@ -218,17 +281,14 @@ fn first_start(ledger: &Ledger, config: &ServeConfig) -> Result<Option<String>> 
 }
 
 /// What is printed when the server answers.
-fn greeting(address: SocketAddr, start: &Start, token: Option<&str>) -> String {
-    let scheme = match start.config.tls {
-        Some(_) => "https",
-        None => "http",
-    };
-    let version = env!("CARGO_PKG_VERSION");
-    let mut text = format!("wrun {version} listens on {scheme}://{address}\n");
-    if let Some(token) = token {
-        text.push_str(&format!(
-            "The admin's token, which is shown this once:\nexport WRUN_TOKEN={token}\n"
-        ));
+fn greeting(start: &Start, token: Option<&str>) -> String {
+    let (version, dashboard) = (env!("CARGO_PKG_VERSION"), start.dashboard());
+    let mut text = format!("wrun {version} listens on {}\n", start.url(start.listen));
+    match token {
+        Some(token) => text.push_str(&format!(
+            "The admin's token, which is shown this once:\nexport WRUN_TOKEN={token}\ndashboard: {dashboard}#token={token}\n"
+        )),
+        None => text.push_str(&format!("dashboard: {dashboard}\n")),
     }
     text
 }
@@ -240,6 +300,7 @@ struct Parts {
     listener: std::net::TcpListener,
     tls: Option<Tls>,
     walls: Vec<WallView>,
+    collector: Option<Collector>,
 }
 
 async fn serve(start: Start, parts: Parts, greeting: &str) -> Result<Exit> {
@@ -249,24 +310,23 @@ async fn serve(start: Start, parts: Parts, greeting: &str) -> Result<Exit> {
         listener,
         tls,
         walls,
+        collector,
     } = parts;
     let mut stop = Stop::new()?;
     let runtime = submit::start(start.runtime()?)?;
-    tell(&recovered);
-    for wall in walls.iter().filter(|wall| !wall.stands) {
-        output::note(&format!(
-            "the wall `{}` is missing: {}",
-            wall.name, wall.detail
-        ));
-    }
-    let daemon = Daemon::start(runtime, ledger, recovered, &start.config);
+    tell(&recovered, &walls);
+    let handle = tokio::runtime::Handle::current();
+    let exporter = collector
+        .map(|collector| collector.start(&handle))
+        .transpose()?;
+    let daemon = Daemon::start(runtime, ledger, recovered, &start.config, exporter.clone());
     let daemon = daemon.map_err(|error| Failure::usage(error.to_string()))?;
     let server = Server::new(listener, tls.clone(), daemon.clone(), walls)?;
     // Before anybody knows that it is there, since a SIGHUP that is not handled ends the process.
     let hangups = signal(SignalKind::hangup());
     output::print(greeting)?;
     let (drains, newest_drain) = watch::channel(drain(&start.config));
-    let reloads = tokio::runtime::Handle::current().spawn(reload(
+    let reloads = handle.spawn(reload(
         hangups,
         start.path.clone(),
         start.config.clone(),
@@ -278,9 +338,7 @@ async fn serve(start: Start, parts: Parts, greeting: &str) -> Result<Exit> {
     let ending = async {
         let reason = stop.next().await;
         let drain = *newest_drain.borrow();
-        output::note(&format!(
-            "stopping: jobs have {drain:?} to end; a second signal stops them"
-        ));
+        tracing::info!(target: "wrun::server", "stopping: jobs have {drain:?} to end; a second signal stops them");
         tokio::select! {
             () = daemon.stop(drain) => {}
             _ = stop.next() => daemon.stop(Duration::ZERO).await,
@@ -289,14 +347,31 @@ async fn serve(start: Start, parts: Parts, greeting: &str) -> Result<Exit> {
     };
     server.serve(ending, CONNECTIONS).await;
     reloads.abort();
+    if let Some(exporter) = exporter {
+        exporter.finish(LAST_SPANS).await;
+    }
+    tracing::info!(target: "wrun::server", "stopped");
     match drained.try_recv() {
         Ok(Reason::Signal(exit)) => Ok(exit),
         _ => Ok(Exit::Success),
     }
 }
 
-/// What an earlier process left.
-fn tell(recovered: &Recovered) {
+/// What an earlier process left, and what holds this one.
+fn tell(recovered: &Recovered, walls: &[WallView]) {
+    for WallView {
+        name,
+        stands,
+        detail,
+    } in walls
+    {
+        match stands {
+            true => tracing::debug!(target: "wrun::server", detail, "the wall `{name}` stands"),
+            false => {
+                tracing::warn!(target: "wrun::server", "the wall `{name}` is missing: {detail}")
+            }
+        }
+    }
     let counts = [
         (recovered.rerun.len(), "run again"),
         (
@@ -309,9 +384,7 @@ fn tell(recovered: &Recovered) {
         ),
     ];
     for (n, what) in counts.iter().filter(|(n, _)| *n > 0) {
-        output::note(&format!(
-            "{n} unfinished jobs of the process before this {what}"
-        ));
+        tracing::info!(target: "wrun::server", "{n} unfinished jobs of the process before this {what}");
     }
 }
 
@@ -325,11 +398,12 @@ async fn reload(
     drains: watch::Sender<Duration>,
 ) {
     let Ok(mut hangups) = hangups else {
-        return output::note("SIGHUP can't be handled: the configuration is not read again");
+        tracing::error!(target: "wrun::server", "SIGHUP can't be handled: the configuration is not read again");
+        return;
     };
     while hangups.recv().await.is_some() {
         let Some(path) = path.clone() else {
-            output::note("SIGHUP: there is no configuration file to read again");
+            tracing::warn!(target: "wrun::server", "SIGHUP: there is no configuration file to read again");
             continue;
         };
         let (first, daemon, tls) = (first.clone(), daemon.clone(), tls.clone());
@@ -338,12 +412,16 @@ async fn reload(
         match again.await {
             Ok(Ok(config)) => {
                 drains.send_replace(drain(&config));
-                output::note("the configuration was read again");
+                tracing::info!(target: "wrun::server", "the configuration was read again");
             }
-            Ok(Err(why)) => output::note(&format!("the configuration is as before: {why}")),
-            Err(error) => output::note(&format!("the configuration is as before: {error}")),
+            Ok(Err(why)) => as_before(&why),
+            Err(error) => as_before(&error.to_string()),
         }
     }
+}
+
+fn as_before(why: &str) {
+    tracing::warn!(target: "wrun::server", "the configuration is as before: {why}");
 }
 
 fn read_again(

@@ -2,7 +2,7 @@
 
 use std::{env, io, path::PathBuf, time::Duration};
 
-use super::replay;
+use super::{dashboard, replay};
 use crate::{
     cli::{
         Exit,
@@ -10,39 +10,50 @@ use crate::{
         driver::{self, Call, Ended, Plan},
         failure::{Failure, Result},
         load::{self, ModuleFile, Opened},
+        output,
         remote::{self, SendOptions, Sent},
         stop::{Reason, Stop},
     },
     config::{CallArgs, JobSettings, RuntimeSettings},
     node::{Runtime, RuntimeOptions, SpillTo, StartError},
+    otlp::{Collector, Exporter},
+    types::TraceContext,
 };
 
 /// How long the runtime may take to shut down before the process leaves without it.
 const SHUTDOWN: Duration = Duration::from_secs(5);
+
+/// How long the collector may take to take the spans.
+const LAST_SPANS: Duration = Duration::from_secs(5);
 
 /// How long when the user waits for an interrupted command.
 const SHUTDOWN_STOPPED: Duration = Duration::from_millis(150);
 
 pub(super) async fn run(args: SubmitArgs) -> Result<Exit> {
     let server = remote::from_env()?;
-    if server.is_some() {
-        remote::check(&args.run)?;
-    } else {
-        check_local(&args)?;
+    match &server {
+        Some(_) => check_remote(&args)?,
+        None => check_local(&args)?,
     }
-    let (options, plan) = resolve(args.run)?;
+    let (options, mut plan) = resolve(args.run)?;
     let mut stop = Stop::new()?;
     let send = SendOptions {
         detach: args.detach,
         key: args.idempotency_key,
         no_restart: args.no_restart,
     };
+    let server = server.map(|server| server.with_trace(plan.job.trace_context.clone()));
     let Some(module) = args.module else {
         let (hash, server) = (args.hash.unwrap_or_default(), server.ok_or_else(no_server)?);
         let ended = remote::submit(&server, Sent::Hash(hash), &plan, &send, &mut stop).await;
         return ended.map(|ended| ended.exit);
     };
-    let file = match load::open(&module, &mut stop).await? {
+    let exporter = args
+        .otlp
+        .as_deref()
+        .map(|address| tells(&mut plan, address));
+    let exporter = exporter.transpose()?;
+    let file = match load::open(&module, plan.progress, &mut stop).await? {
         Opened::Module(file) => file,
         Opened::Stopped(reason) => return Ok(exit_of(reason)),
     };
@@ -50,10 +61,58 @@ pub(super) async fn run(args: SubmitArgs) -> Result<Exit> {
         let ended = remote::submit(&server, Sent::File(file), &plan, &send, &mut stop).await;
         return ended.map(|ended| ended.exit);
     }
-    if let Some(dir) = &plan.job.record {
-        replay::keep_module(dir, &file)?;
+    let ended = if args.dashboard {
+        dashboard::run(options, file, plan, &mut stop).await
+    } else {
+        if let Some(dir) = &plan.job.record {
+            replay::keep_module(dir, &file)?;
+        }
+        run_module(options, file, &plan, &mut stop).await
+    };
+    if let Some(exporter) = exporter {
+        let patience = match &ended {
+            Ok(Exit::Interrupted | Exit::Terminated) => SHUTDOWN_STOPPED,
+            _ => LAST_SPANS,
+        };
+        finish(&exporter, patience).await;
     }
-    run_module(options, file, &plan, &mut stop).await
+    ended
+}
+
+/// Has the run tell this collector what it does, as a part of the trace that this process is part of, or of one of its own.
+fn tells(plan: &mut Plan, address: &str) -> Result<Exporter> {
+    let collector = Collector::find(address)?;
+    let exporter = collector.start(&tokio::runtime::Handle::current())?;
+    plan.exporter = Some(exporter.clone());
+    plan.job.trace = true;
+    let own = || TraceContext::random(true);
+    plan.job.trace_context.get_or_insert_with(own);
+    Ok(exporter)
+}
+
+/// Sends the last spans, and says how many nobody took.
+async fn finish(exporter: &Exporter, patience: Duration) {
+    exporter.finish(patience).await;
+    if let (lost @ 1.., why) = exporter.lost() {
+        let why = why.unwrap_or_default();
+        output::note(&format!("{lost} spans for the collector were lost: {why}"));
+    }
+}
+
+/// Refuses what only a runtime of one's own can do.
+fn check_remote(args: &SubmitArgs) -> Result<()> {
+    if args.otlp.is_some() {
+        return Err(Failure::usage(
+            "`--otlp` is for runs here, and WRUN_ADDRESS names a server, whose own `--otlp` decides it",
+        )
+        .help("leave it out: jobs there belong to the trace that TRACEPARENT names, too"));
+    }
+    if args.dashboard {
+        return Err(Failure::usage(
+            "`--dashboard` is for runs here, and WRUN_ADDRESS names a server, which has one of its own at that address",
+        ));
+    }
+    remote::check(&args.run)
 }
 
 /// Refuses what only a server can do.
@@ -111,9 +170,11 @@ pub(super) fn resolve(run: RunArgs) -> Result<(RuntimeOptions, Plan)> {
         record: run.record,
         stdin: run.task.is_none(),
         events: run.json,
+        trace: run.stats || run.timeline.is_some(),
     };
     let (options, job) = (settings.resolve(&lookup)?, job.resolve(&lookup)?);
     check_parent(run.output.as_ref())?;
+    check_parent(run.timeline.as_ref())?;
     let call = match run.task {
         Some(task) => Some(Call::Task(task, call_args(run.args)?)),
         None => None,
@@ -125,7 +186,10 @@ pub(super) fn resolve(run: RunArgs) -> Result<(RuntimeOptions, Plan)> {
             call,
             output: run.output,
             json: run.json,
+            progress: output::progress_wanted() && !run.json && !run.quiet,
             stats: run.stats,
+            timeline: run.timeline,
+            exporter: None,
         },
     ))
 }

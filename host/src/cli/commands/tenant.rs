@@ -1,12 +1,12 @@
 //! `wrun tenant`: a server's tenants and their tokens.
 
-use std::{fmt::Write as _, time::Duration};
+use std::{cmp::Reverse, fmt::Write as _, num::NonZeroUsize, time::Duration};
 
 use crate::{
     api::{Role, TenantLimits, TenantRequest, TenantUse, TenantView, TokenRequest},
     cli::{
         Exit,
-        args::{TenantAddArgs, TenantCommand, TokenCommand},
+        args::{TenantAddArgs, TenantCommand, TenantSort, TenantsArgs, TokenCommand},
         failure::{Failure, Result},
         output, remote,
     },
@@ -37,18 +37,32 @@ pub(super) async fn run(command: TenantCommand) -> Result<Exit> {
             ));
             output::print(&format!("{}\n", issued.token))?;
         }
-        TenantCommand::List { json } => {
-            let list = client.tenants().await?;
-            let text = if json {
-                pretty(&list)?
-            } else {
-                table(&list.tenants)
-            };
-            output::print(&text)?;
-        }
+        TenantCommand::List(args) => return list(args).await,
         TenantCommand::Remove { name } => client.remove_tenant(&name).await?,
         TenantCommand::Token { command } => tokens(&client, command).await?,
     }
+    Ok(Exit::Success)
+}
+
+/// `wrun tenant list`, and `wrun list tenants`.
+pub(super) async fn list(args: TenantsArgs) -> Result<Exit> {
+    let mut list = remote::required()?.tenants().await?;
+    let tenants = &mut list.tenants;
+    tenants.retain(|tenant| args.name.as_ref().is_none_or(|name| tenant.name == *name));
+    match args.sort {
+        None | Some(TenantSort::Name) => {}
+        Some(TenantSort::Cpu) => {
+            tenants.sort_by(|one, other| other.used.cpu_seconds.total_cmp(&one.used.cpu_seconds))
+        }
+        Some(TenantSort::Memory) => tenants.sort_by_key(|tenant| Reverse(tenant.used.memory)),
+        Some(TenantSort::Jobs) => tenants.sort_by_key(|tenant| Reverse(tenant.used.jobs)),
+        Some(TenantSort::Tasks) => tenants.sort_by_key(|tenant| Reverse(tenant.used.queued_tasks)),
+    }
+    tenants.truncate(args.limit.map_or(usize::MAX, NonZeroUsize::get));
+    output::print(&match args.json {
+        true => pretty(&list)?,
+        false => table(&list.tenants),
+    })?;
     Ok(Exit::Success)
 }
 

@@ -8,7 +8,7 @@
 use std::io::{self, Write};
 
 use crate::{
-    cli::failure::printable,
+    cli::failure::one_line,
     types::{LogLine, LogStream, TaskId},
 };
 
@@ -156,11 +156,12 @@ impl<O: Write, E: Write> Lines<O, E> {
 
     fn prefix(&mut self, line: &LogLine) {
         self.buffer.push(b'(');
-        if line.name.chars().any(char::is_control) {
-            self.buffer
-                .extend_from_slice(printable(&line.name).replace(['\n', '\t'], " ").as_bytes());
-        } else {
+        let is_plain = |byte: u8| byte.is_ascii_graphic();
+        if line.name.bytes().all(is_plain) {
             self.buffer.extend_from_slice(line.name.as_bytes());
+        } else {
+            self.buffer
+                .extend_from_slice(one_line(&line.name).as_bytes());
         }
         // Writing to memory does not fail.
         let _ = write!(self.buffer, "#{}) ", line.task.number());

@@ -8,7 +8,9 @@
 //! Bytes are gathered while more are waiting, and written when there are none or enough. Nothing here decides how the
 //! process ends.
 
+mod functions;
 mod lines;
+pub(super) mod overview;
 mod printer;
 mod progress;
 pub(super) mod records;
@@ -16,8 +18,9 @@ mod stats;
 
 use std::io::{self, Write};
 
+pub(super) use functions::{table as functions_table, time as nanos};
 pub(super) use printer::{Printed, Printer, PrinterOptions, Source, Told};
-pub(super) use progress::wanted as progress_wanted;
+pub(super) use progress::{Waiting, wanted as progress_wanted};
 pub(super) use stats::table as stats_table;
 
 use super::{

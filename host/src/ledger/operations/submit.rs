@@ -86,6 +86,7 @@ pub(in crate::ledger) fn submit(
         module: new.module,
         module_name: module.name.clone(),
         key: new.key,
+        trace: new.trace,
         digest,
         phase: JobPhase::Queued,
         attempt: 0,

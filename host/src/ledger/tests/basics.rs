@@ -6,7 +6,7 @@ use super::*;
 use crate::{
     ledger::{tables::Stop, wait::block_on},
     rt::clock,
-    types::JobId,
+    types::{JobId, SpanId, TraceContext},
 };
 
 const DAY: u64 = 24 * 60 * 60 * 1000;
@@ -141,6 +141,12 @@ fn a_key_makes_one_job_and_stands_for_one_request() {
     };
     assert_eq!(&again, first.job());
     assert!(matches!(ledger.submit(other), Ok(Submitted::New(_))));
+    // Whoever sends it again does so in another trace; the job stays in its own.
+    let mut traced = new.clone();
+    traced.trace = Some(TraceContext::random(true));
+    let again = ledger.submit(traced).unwrap();
+    assert_eq!(again, Submitted::Existing(first.job().clone()));
+    let again = again.job().clone();
     let mut another = new;
     another.spec.args.push("x".to_owned());
     let error = ledger.submit(another.clone()).unwrap_err();
@@ -444,7 +450,9 @@ fn after_a_clean_stop_jobs_run_again_uncounted() {
     let (ledger, _) = open(temp.path());
     let new = tenant(&ledger, "a", TenantLimits::default());
     let waiting = ledger.submit(new.clone()).unwrap().job().id;
-    let running = ledger.submit(new.clone()).unwrap().job().id;
+    let mut traced = new.clone();
+    traced.trace = Some(TraceContext::random(true).below(SpanId::random()));
+    let running = ledger.submit(traced.clone()).unwrap().job().id;
     let mut once = new;
     once.spec.restart = false;
     let waiting_once = ledger.submit(once.clone()).unwrap().job().id;
@@ -469,6 +477,7 @@ fn after_a_clean_stop_jobs_run_again_uncounted() {
     let again = ledger.start(running).unwrap();
     assert_eq!((again.attempt, again.unclean), (2, 0));
     assert_eq!((again.spent_cpu_ms, again.spent_wall_ms), (7, 8));
+    assert_eq!(again.trace, traced.trace);
 }
 
 #[test]

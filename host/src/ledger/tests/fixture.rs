@@ -89,6 +89,7 @@ fn the_first_format_is_read() {
         module: done.module,
         spec: done.spec.clone(),
         key: Some("one".to_owned()),
+        trace: None,
     };
     assert!(matches!(
         ledger.submit(again.clone()),

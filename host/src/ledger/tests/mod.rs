@@ -34,6 +34,7 @@ fn tenant(ledger: &Ledger, text: &str, limits: TenantLimits) -> NewJob {
         module: module.hash,
         spec: JobSpec::default(),
         key: None,
+        trace: None,
     }
 }
 

@@ -72,6 +72,7 @@ impl Test {
                 ..JobSpec::default()
             },
             key: key.map(|key| key.to_string()),
+            trace: None,
         };
         let submitted = self.ledger().submit(new);
         if let Some(number) = key.and_then(|key| self.model.keys.get(&(tenant, key))) {

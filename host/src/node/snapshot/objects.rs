@@ -96,6 +96,7 @@ pub(in crate::node) fn objects(
             }
             for object in arguments(&call) {
                 found.offer(after, &object, query, || object_view(&job, &object));
+                found.is_argument_of(&object, call.id);
             }
         }
         if filling.add(job.id, found.into_vec(), None) {
@@ -182,6 +183,7 @@ fn object_view(job: &JobState, object: &ObjectRef) -> Option<ObjectView> {
         task: id.maker(),
         name: None,
         created_at: None,
+        arguments_of: Vec::new(),
         error,
     })
 }
@@ -208,6 +210,16 @@ impl<V> Nearest<V> {
 }
 
 impl Nearest<ObjectView> {
+    /// A call that has not ended has it as an argument.
+    fn is_argument_of(&mut self, object: &ObjectRef, call: TaskId) {
+        if let Some(view) = self.views.get_mut(&object.id().number())
+            && view.arguments_of.len() < ObjectView::ARGUMENTS
+            && view.arguments_of.last() != Some(&call)
+        {
+            view.arguments_of.push(call);
+        }
+    }
+
     fn offer(
         &mut self,
         after: u64,

@@ -1,5 +1,6 @@
 mod snapshots;
 mod tenants;
+mod traces;
 
 use std::time::Duration;
 

@@ -313,6 +313,15 @@ async fn actors_are_found_stopped_and_told_apart() {
     assert!(ints(&end)[0] > 0);
 }
 
+/// It is made when a guest asks, since few do.
+#[tokio::test]
+async fn the_context_of_a_call_that_does_not_ask_is_not_made() {
+    let bench = Bench::new();
+    bench.record.panics.store(true, Ordering::Relaxed);
+    let emitted = bench.ints("(call $emit (call $arg_count))", vec![]);
+    assert_eq!(emitted.await, [0]);
+}
+
 #[tokio::test]
 async fn streams_are_read_and_written() {
     let bench = Bench::new();

@@ -2,7 +2,10 @@
 
 use std::collections::BTreeSet;
 
-use super::*;
+use super::{
+    Network::{Closed, Connects, Open},
+    *,
+};
 
 const PROCESS: u32 = 4242;
 const ALLOW: u32 = libc::SECCOMP_RET_ALLOW;
@@ -34,7 +37,7 @@ fn run(program: &BpfProgram, data: &[u32; 16]) -> u32 {
 }
 
 /// What the kernel makes of both: the stronger action, and of equal ones the later filter's.
-fn both(outbound: bool, arch: u32, call: i64, args: &[u64]) -> u32 {
+fn both(network: Network, arch: u32, call: i64, args: &[u64]) -> u32 {
     let mut data = [0; 16];
     data[0] = u32::try_from(call).unwrap();
     data[1] = arch;
@@ -42,7 +45,7 @@ fn both(outbound: bool, arch: u32, call: i64, args: &[u64]) -> u32 {
         data[4 + 2 * index] = u32::try_from(arg & 0xffff_ffff).unwrap();
         data[5 + 2 * index] = u32::try_from(arg >> 32).unwrap();
     }
-    let [wall, known] = programs(outbound, PROCESS)
+    let [wall, known] = programs(network, PROCESS)
         .unwrap()
         .map(|program| run(&program, &data));
     let action = |result: u32| (result & libc::SECCOMP_RET_ACTION_FULL).cast_signed();
@@ -54,8 +57,8 @@ fn both(outbound: bool, arch: u32, call: i64, args: &[u64]) -> u32 {
 }
 
 /// `None` when it is allowed.
-fn error(outbound: bool, call: i64, args: &[u64]) -> Option<c_int> {
-    match both(outbound, ARCH, call, args) {
+fn error(network: Network, call: i64, args: &[u64]) -> Option<c_int> {
+    match both(network, ARCH, call, args) {
         ALLOW => None,
         refused => {
             assert_eq!(
@@ -75,14 +78,14 @@ fn flags(flags: &[c_int]) -> u64 {
 
 #[test]
 fn no_call_is_in_two_lists() {
-    for outbound in [false, true] {
+    for network in [Closed, Connects, Open] {
         let all: Vec<i64> = calls::KEPT
             .iter()
             .chain(calls::KEPT_OLDER)
             .copied()
-            .chain(calls::refused(outbound))
+            .chain(calls::refused(network))
             .chain(
-                calls::restricted(outbound, PROCESS)
+                calls::restricted(network, PROCESS)
                     .into_iter()
                     .map(|(call, _)| call),
             )
@@ -96,17 +99,17 @@ fn no_call_is_in_two_lists() {
 fn what_is_kept_is_allowed_with_any_arguments() {
     for call in calls::KEPT.iter().chain(calls::KEPT_OLDER) {
         for args in [&[0; 6], &[u64::MAX; 6]] {
-            assert_eq!(error(false, *call, args), None, "{call}");
+            assert_eq!(error(Closed, *call, args), None, "{call}");
         }
     }
 }
 
 #[test]
 fn what_is_refused_is_refused_with_any_arguments() {
-    for outbound in [false, true] {
-        for call in calls::refused(outbound) {
+    for network in [Closed, Connects, Open] {
+        for call in calls::refused(network) {
             for args in [&[0; 6], &[u64::MAX; 6]] {
-                assert_eq!(error(outbound, call, args), Some(libc::EPERM), "{call}");
+                assert_eq!(error(network, call, args), Some(libc::EPERM), "{call}");
             }
         }
     }
@@ -116,7 +119,7 @@ fn what_is_refused_is_refused_with_any_arguments() {
         libc::SYS_mount,
         libc::SYS_bpf,
     ] {
-        assert_eq!(error(true, call, &[]), Some(libc::EPERM));
+        assert_eq!(error(Open, call, &[]), Some(libc::EPERM));
     }
 }
 
@@ -124,14 +127,14 @@ fn what_is_refused_is_refused_with_any_arguments() {
 #[test]
 fn what_is_not_named_is_as_if_there_were_none() {
     for call in [libc::SYS_clone3, libc::SYS_landlock_create_ruleset, 9_999] {
-        assert_eq!(error(true, call, &[]), Some(libc::ENOSYS));
+        assert_eq!(error(Open, call, &[]), Some(libc::ENOSYS));
     }
 }
 
 #[test]
 fn calls_of_another_processor_mode_end_the_process() {
     let i386 = 0x4000_0003;
-    let result = both(false, i386, libc::SYS_read, &[]);
+    let result = both(Closed, i386, libc::SYS_read, &[]);
     assert_eq!(result, libc::SECCOMP_RET_KILL_PROCESS);
 }
 
@@ -140,7 +143,7 @@ fn calls_of_another_processor_mode_end_the_process() {
 #[test]
 fn calls_of_x32_are_refused() {
     for call in [libc::SYS_read, 520] {
-        assert!(error(false, call | 0x4000_0000, &[]).is_some());
+        assert!(error(Closed, call | 0x4000_0000, &[]).is_some());
     }
 }
 
@@ -157,7 +160,7 @@ fn threads_are_made_and_nothing_else() {
         libc::CLONE_PARENT_SETTID,
         libc::CLONE_CHILD_CLEARTID,
     ];
-    let clone = |flags: u64| error(false, libc::SYS_clone, &[flags]);
+    let clone = |flags: u64| error(Closed, libc::SYS_clone, &[flags]);
     assert_eq!(clone(flags(&thread)), None);
     assert_eq!(clone(flags(&[libc::SIGCHLD])), Some(libc::EPERM), "fork");
     let spawn = [libc::CLONE_VM, libc::CLONE_VFORK, libc::SIGCHLD];
@@ -175,41 +178,44 @@ fn threads_are_made_and_nothing_else() {
 
 #[test]
 fn sockets_are_those_of_the_plan() {
-    let socket = |outbound, family, kind: c_int, protocol: c_int| {
+    let socket = |network, family, kind: c_int, protocol: c_int| {
         let args = [
             family,
             kind | libc::SOCK_CLOEXEC | libc::SOCK_NONBLOCK,
             protocol,
         ];
-        error(outbound, libc::SYS_socket, &args.map(|arg| flags(&[arg]))).is_none()
+        error(network, libc::SYS_socket, &args.map(|arg| flags(&[arg]))).is_none()
     };
-    for outbound in [false, true] {
+    for network in [Closed, Connects, Open] {
         for family in [libc::AF_INET, libc::AF_INET6] {
-            assert!(socket(outbound, family, libc::SOCK_STREAM, 0));
-            assert_eq!(socket(outbound, family, libc::SOCK_DGRAM, 0), outbound);
-            assert!(!socket(outbound, family, libc::SOCK_RAW, libc::IPPROTO_RAW));
+            assert!(socket(network, family, libc::SOCK_STREAM, 0));
+            assert_eq!(
+                socket(network, family, libc::SOCK_DGRAM, 0),
+                network == Open
+            );
+            assert!(!socket(network, family, libc::SOCK_RAW, libc::IPPROTO_RAW));
         }
         assert_eq!(
             socket(
-                outbound,
+                network,
                 libc::AF_NETLINK,
                 libc::SOCK_RAW,
                 libc::NETLINK_ROUTE
             ),
-            outbound
+            network == Open
         );
         assert!(!socket(
-            outbound,
+            network,
             libc::AF_NETLINK,
             libc::SOCK_RAW,
             libc::NETLINK_NETFILTER
         ));
         for family in [libc::AF_UNIX, libc::AF_PACKET, libc::AF_VSOCK, libc::AF_ALG] {
             for kind in [libc::SOCK_STREAM, libc::SOCK_DGRAM] {
-                assert!(!socket(outbound, family, kind, 0), "{family}");
+                assert!(!socket(network, family, kind, 0), "{family}");
             }
         }
-        let pair = |family| error(outbound, libc::SYS_socketpair, &[flags(&[family]), 1]);
+        let pair = |family| error(network, libc::SYS_socketpair, &[flags(&[family]), 1]);
         assert_eq!(pair(libc::AF_UNIX), None);
         assert_eq!(pair(libc::AF_INET), Some(libc::EPERM));
     }
@@ -220,19 +226,20 @@ fn sockets_are_those_of_the_plan() {
 fn the_upper_half_of_an_argument_is_not_looked_at() {
     let above = 1 << 32;
     let (inet, packet) = (flags(&[libc::AF_INET]), flags(&[libc::AF_PACKET]));
-    assert_eq!(error(false, libc::SYS_socket, &[inet | above, 1]), None);
-    assert!(error(false, libc::SYS_socket, &[packet | above, 1]).is_some());
+    assert_eq!(error(Closed, libc::SYS_socket, &[inet | above, 1]), None);
+    assert!(error(Closed, libc::SYS_socket, &[packet | above, 1]).is_some());
 }
 
 #[test]
 fn connections_are_made_only_outbound() {
-    assert_eq!(error(true, libc::SYS_connect, &[3]), None);
-    assert_eq!(error(false, libc::SYS_connect, &[3]), Some(libc::EPERM));
-    for outbound in [false, true] {
+    assert_eq!(error(Open, libc::SYS_connect, &[3]), None);
+    assert_eq!(error(Connects, libc::SYS_connect, &[3]), None);
+    assert_eq!(error(Closed, libc::SYS_connect, &[3]), Some(libc::EPERM));
+    for network in [Closed, Connects, Open] {
         let with = |call, at: usize, flag| {
             let mut args = [0; 6];
             args[at] = flags(&[libc::MSG_NOSIGNAL, flag]);
-            error(outbound, call, &args)
+            error(network, call, &args)
         };
         for (call, at) in [
             (libc::SYS_sendto, 3),
@@ -248,19 +255,19 @@ fn connections_are_made_only_outbound() {
 #[test]
 fn signals_limits_and_controls_are_of_this_process_and_few() {
     let own = u64::from(PROCESS);
-    assert_eq!(error(false, libc::SYS_tgkill, &[own, 7, 6]), None);
-    assert!(error(false, libc::SYS_tgkill, &[1, 1, 9]).is_some());
-    assert_eq!(error(false, libc::SYS_prlimit64, &[0, 7]), None);
-    assert!(error(false, libc::SYS_prlimit64, &[1, 7]).is_some());
-    let prctl = |option| error(false, libc::SYS_prctl, &[flags(&[option])]);
+    assert_eq!(error(Closed, libc::SYS_tgkill, &[own, 7, 6]), None);
+    assert!(error(Closed, libc::SYS_tgkill, &[1, 1, 9]).is_some());
+    assert_eq!(error(Closed, libc::SYS_prlimit64, &[0, 7]), None);
+    assert!(error(Closed, libc::SYS_prlimit64, &[1, 7]).is_some());
+    let prctl = |option| error(Closed, libc::SYS_prctl, &[flags(&[option])]);
     assert_eq!(prctl(libc::PR_SET_NAME), None);
     for option in [libc::PR_SET_DUMPABLE, libc::PR_SET_MM, libc::PR_SET_PTRACER] {
         assert_eq!(prctl(option), Some(libc::EPERM), "{option}");
     }
     let page_scan = 0xc060_6610;
-    assert_eq!(error(false, libc::SYS_ioctl, &[3, page_scan]), None);
+    assert_eq!(error(Closed, libc::SYS_ioctl, &[3, page_scan]), None);
     for request in [libc::TIOCSTI, libc::TIOCSCTTY] {
-        let refused = error(false, libc::SYS_ioctl, &[3, request]);
+        let refused = error(Closed, libc::SYS_ioctl, &[3, request]);
         assert_eq!(refused, Some(libc::EPERM));
     }
 }

@@ -108,6 +108,15 @@ impl Counter {
         wrun::sleep(Duration::from_millis(millis));
     }
 
+    fn add_to(&mut self, n: u32) -> u64 {
+        self.count += u64::from(n);
+        self.count
+    }
+
+    fn ask_itself(&mut self) -> Result<u64> {
+        wrun::this_actor::<Self>()?.add().get()
+    }
+
     fn break_down(&mut self) {
         panic!("the counter broke\nfor good");
     }
@@ -194,6 +203,30 @@ fn after(first: u32) -> u32 {
     first + 1
 }
 
+/// Waits for a task whose argument fails.
+#[wrun::task]
+fn inherits(why: String) -> Result<u32> {
+    after::remote(unlucky::remote(why)).get()
+}
+
+#[wrun::task]
+fn unlucky(why: String) -> Result<u32> {
+    wrun::bail!("{why}")
+}
+
+/// Takes more stack than there is.
+#[wrun::task]
+fn overflow() -> u64 {
+    fn deeper(n: u64) -> u64 {
+        let frame = std::hint::black_box([n; 64]);
+        if frame[0] == u64::MAX {
+            return 0;
+        }
+        frame[1] + deeper(n + 1)
+    }
+    deeper(0)
+}
+
 /// Leaves one task in each state, and actors that live and died, and goes on to live for so long.
 #[wrun::task]
 fn scene(millis: u64) -> Result<()> {
@@ -215,6 +248,86 @@ fn scene(millis: u64) -> Result<()> {
     let late = nap::remote(millis);
     let _waiting = after::remote(&late);
     let _busy: Vec<_> = (0..20).map(|_| nap::remote(millis)).collect();
+    wrun::sleep(Duration::from_millis(millis));
+    Ok(())
+}
+
+/// Calls itself so many levels deep, each waiting for the next; the last one waits for a nap.
+#[wrun::task]
+fn deep(levels: u32, millis: u64) -> Result<u32> {
+    match levels {
+        0 => nap::remote(millis).get(),
+        n => deep::remote(n - 1, millis).get(),
+    }
+}
+
+/// Waits until so many of its naps are over.
+#[wrun::task]
+fn some_of(naps: u64, enough: usize, millis: u64) -> Result<usize> {
+    let refs: Vec<_> = (0..naps).map(|_| nap::remote(millis)).collect();
+    Ok(wrun::wait(&refs, enough, None)?.0.len())
+}
+
+/// Fails, so many levels below, each of which passes that on.
+#[wrun::task]
+fn sink(levels: u32) -> Result<()> {
+    match levels {
+        0 => wrun::bail!("at the bottom\nof it all"),
+        n => sink::remote(n - 1).get(),
+    }
+}
+
+#[wrun::task]
+fn no_number() -> Result<u32> {
+    wrun::bail!("no number")
+}
+
+#[wrun::task]
+fn breaks(why: String) -> u32 {
+    panic!("{why}")
+}
+
+/// The numbers below that, each after a while.
+#[wrun::task]
+fn numbers(count: u64, millis: u64) -> impl Iterator<Item = u64> {
+    (0..count).inspect(move |_| wrun::sleep(Duration::from_millis(millis)))
+}
+
+/// Waits for the first item of a stream.
+#[wrun::task]
+fn reads(millis: u64) -> Result<u64> {
+    numbers::remote(1, millis)
+        .next()
+        .map_or(Ok(0), |item| item.get())
+}
+
+/// A nap that is called so.
+#[wrun::task]
+fn named(name: String, millis: u64) -> Result<u32> {
+    nap::options().name(&name).remote(millis).get()
+}
+
+/// Leaves a task that waits for each kind of thing, and chains of failures, and goes on to live for so long.
+#[wrun::task]
+fn waits(millis: u64) -> Result<()> {
+    let ring = Counter::options().name("ring").remote();
+    let _itself = ring.ask_itself();
+    let busy = Counter::remote();
+    let _rest = busy.rest(millis);
+    let _queued = busy.add();
+    let idle = Counter::remote();
+    let late = nap::remote(millis);
+    let _waiting = idle.add_to(&late);
+    let _held = idle.add();
+    let _unread = numbers::remote(1_000, 0);
+    let _some = some_of::remote(3, 2, millis);
+    let _reads = reads::remote(millis);
+    let _passed_on = sink::remote(2);
+    let _given = after::remote(no_number::remote());
+    let _broke = breaks::remote("to pieces");
+    let broken = Counter::remote();
+    let _died = broken.break_down().get();
+    let _dead = broken.add().get();
     wrun::sleep(Duration::from_millis(millis));
     Ok(())
 }
@@ -260,12 +373,60 @@ fn story(level: u32) -> Result<u32> {
     Ok(level)
 }
 
+/// This call in its trace, then the calls below it: two, each with two below it, and so on.
+#[wrun::task]
+fn traced(levels: u32) -> Result<Vec<String>> {
+    let mut all = vec![traceparent()?];
+    let below = (0..2)
+        .filter(|_| levels > 0)
+        .map(|_| traced::remote(levels - 1));
+    for child in &wrun::get(&below.collect::<Vec<_>>())? {
+        all.extend_from_slice(child);
+    }
+    Ok(all)
+}
+
+/// Tells its place in the trace in a line, and fails the first time.
+#[wrun::task]
+fn traced_again() -> Result<()> {
+    println!("again {}", traceparent()?);
+    wrun::ensure!(wrun::context()?.attempt > 0, "once more");
+    Ok(())
+}
+
+fn traceparent() -> Result<String> {
+    Ok(wrun::context()?.traceparent.unwrap_or_default())
+}
+
+/// Tells its place in the trace, and those of calls below it, in lines.
+fn trace(levels: u32) -> Result<()> {
+    let context = wrun::context()?;
+    println!("{}", traceparent()?);
+    println!("state {}", context.tracestate.unwrap_or_default());
+    println!("dashboard {}", context.dashboard_url.unwrap_or_default());
+    for line in traced::remote(levels).get()? {
+        println!("{line}");
+    }
+    let again = traced_again::options().max_retries(1).retry_errors(true);
+    again.remote().get()
+}
+
 /// A line and a task for each.
 fn chatter(numbers: std::ops::Range<u64>) {
     for n in numbers {
         println!("{n}");
         let _ = double::remote(1).get();
     }
+}
+
+/// So many lines, with a pause and some tasks after each.
+fn paced(lines: u64, millis: u64) -> Result<()> {
+    for n in 0..lines {
+        println!("line {n} of {lines}");
+        let naps: Vec<_> = (0..5).map(|_| nap::remote(millis)).collect();
+        wrun::get(&naps)?;
+    }
+    Ok(())
 }
 
 #[wrun::main]
@@ -276,6 +437,10 @@ fn main() -> Result<()> {
         Some("lines") => (0..number(1)).for_each(|n| println!("line {n}")),
         Some("story") => println!("{}", story::remote(2).get()?),
         Some("chatter") => chatter(0..number(1)),
+        Some("trace") => {
+            trace(u32::try_from(number(1)).unwrap_or(0))?;
+            wrun::sleep(Duration::from_millis(number(2)));
+        }
         Some("exit") => std::process::exit(i32::try_from(number(1)).unwrap_or(1)),
         Some("fail") => wrun::bail!("it was to fail"),
         Some("nap") => {
@@ -292,6 +457,15 @@ fn main() -> Result<()> {
             }
             chatter(number(1)..2 * number(1));
             println!("went");
+        }
+        Some("paced") => paced(number(1), number(2))?,
+        Some("quiet") => {
+            wrun::get(
+                &(0..number(1))
+                    .map(|_| nap::remote(number(2)))
+                    .collect::<Vec<_>>(),
+            )?;
+            std::fs::write("/data/went", "")?;
         }
         Some("read") => println!(
             "{}",

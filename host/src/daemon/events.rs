@@ -1,26 +1,20 @@
 //! What happens in a job, for whoever follows it: lines and events in one order.
 //!
 //! [`Told`] is the end of that, as many bytes as of the output alone; what goes is counted. It is a part of the
-//! [`LogBuffer`](super::LogBuffer), under its lock, and is there only when somebody asked for it. [`Lingering`] keeps the
-//! output of jobs that ended a moment ago, since who submits a short job asks for its events a little later.
+//! [`LogBuffer`](super::LogBuffer), under its lock, and is there only when somebody asked for it. [`lingering`] is for
+//! the output of jobs that ended a moment ago, since who submits a short job asks for its events a little later.
 
-use std::{
-    collections::VecDeque,
-    sync::Arc,
-    time::{Duration, Instant},
-};
-
-use parking_lot::Mutex;
+use std::{collections::VecDeque, sync::Arc, time::Duration};
 
 use super::{
     LogBuffer,
+    ended::Ended,
     logs::{self, Part},
 };
 use crate::{
     api::LogEntry,
-    ledger::TenantName,
     rt::clock,
-    types::{Event, EventKind, JobId},
+    types::{Event, EventKind},
 };
 
 /// What an event takes, about.
@@ -89,70 +83,14 @@ fn size(heard: &Heard) -> u64 {
     }
 }
 
-/// The output of jobs that ended a moment ago and whose events were asked for.
-#[derive(Debug, Default)]
-pub(super) struct Lingering(Mutex<VecDeque<Ended>>);
-
-#[derive(Debug)]
-struct Ended {
-    id: JobId,
-    tenant: TenantName,
-    until: Instant,
-    bytes: u64,
-    logs: Arc<LogBuffer>,
-}
-
-impl Lingering {
-    /// Keeps a job's output for a while, and less of what the tenant's earlier ones left when that is too much.
-    pub(super) fn add(&self, id: JobId, tenant: &TenantName, logs: &Arc<LogBuffer>) {
-        let Some(bytes) = logs.told_bytes() else {
-            return;
-        };
-        self.forget_old();
-        let mut ended = self.0.lock();
-        let mut sum: u64 = bytes;
-        sum += ended
-            .iter()
-            .filter(|e| e.tenant == *tenant)
-            .map(|e| e.bytes)
-            .sum::<u64>();
-        ended.retain(|one| {
-            let goes = one.tenant == *tenant && sum > LINGERING;
-            sum -= if goes { one.bytes } else { 0 };
-            !goes
-        });
-        ended.push_back(Ended {
-            id,
-            tenant: tenant.clone(),
-            until: clock::now() + LINGER,
-            bytes,
-            logs: logs.clone(),
-        });
-    }
-
-    /// What is kept of a job.
-    pub(super) fn get(&self, id: JobId) -> Option<Arc<LogBuffer>> {
-        let ended = self.0.lock();
-        let last = ended.iter().rev().find(|ended| ended.id == id)?;
-        Some(last.logs.clone())
-    }
-
-    /// Forgets what was kept long enough.
-    pub(super) fn forget_old(&self) {
-        let (now, mut old) = (clock::now(), Vec::new());
-        let mut ended = self.0.lock();
-        while ended.front().is_some_and(|first| first.until <= now) {
-            old.extend(ended.pop_front());
-        }
-        drop(ended);
-        drop(old);
-    }
+/// The output of jobs that ended a moment ago and whose events were asked for: none so far.
+pub(super) fn lingering() -> Ended<LogBuffer> {
+    Ended::new(LINGER, LINGERING)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::daemon::logs::OutputRoom;
 
     fn restarted(attempt: u32) -> EventKind {
         EventKind::Restarted { attempt }
@@ -195,39 +133,5 @@ mod tests {
             (256, 256, false)
         );
         assert_eq!(attempts(&told.read(599, true)), [599]);
-    }
-
-    #[test]
-    fn one_tenant_s_ended_jobs_push_out_its_own_only() {
-        let lingering = Lingering::default();
-        let name = |text: &str| -> TenantName { text.parse().expect("a name") };
-        let full = || {
-            let logs = Arc::new(LogBuffer::new(3 << 20, OutputRoom::new(u64::MAX)));
-            logs.record_events(0);
-            assert!(logs.begin());
-            for _ in 0..(3 << 20) / EVENT {
-                crate::types::Listener::event(
-                    &*logs,
-                    Event {
-                        at: 0,
-                        kind: restarted(0),
-                    },
-                );
-            }
-            logs
-        };
-        let ids: Vec<_> = (0..4).map(|_| JobId::random()).collect();
-        lingering.add(ids[0], &name("a"), &full());
-        for id in &ids[1..] {
-            lingering.add(*id, &name("b"), &full());
-        }
-        let there: Vec<_> = ids.iter().map(|id| lingering.get(*id).is_some()).collect();
-        assert_eq!(there, [true, false, true, true]);
-        lingering.add(
-            JobId::random(),
-            &name("a"),
-            &Arc::new(LogBuffer::new(9, OutputRoom::new(u64::MAX))),
-        );
-        assert_eq!(lingering.0.lock().len(), 3, "whose events nobody asked for");
     }
 }

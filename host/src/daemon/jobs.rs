@@ -10,7 +10,7 @@ use std::{
 use parking_lot::Mutex;
 use tokio::sync::{OwnedSemaphorePermit, watch};
 
-use super::{Daemon, DaemonError, LOG_BYTES, LogBuffer, TenantSlot};
+use super::{Daemon, DaemonError, LOG_BYTES, LogBuffer, TenantSlot, traces};
 use crate::{
     job::JobOptions,
     ledger::{
@@ -301,11 +301,15 @@ impl Daemon {
             {
                 daemon.end_unsupervised(&live, end.into_panic()).await;
             }
-            daemon.0.lingering.add(live.id, &live.tenant, &live.logs);
+            if let Some(bytes) = live.logs.told_bytes() {
+                let logs = live.logs.clone();
+                daemon.0.lingering.add(live.id, &live.tenant, logs, bytes);
+            }
             let trace = live.trace().map(Arc::new);
             daemon.export(&live, trace.as_ref());
             if let Some(trace) = trace {
-                daemon.0.traces.add(live.id, &live.tenant, trace);
+                let bytes = traces::bytes(&trace);
+                daemon.0.traces.add(live.id, &live.tenant, trace, bytes);
             }
             daemon.0.live.lock().remove(&live.id);
             // Whoever follows it may hold it longer.

@@ -8,6 +8,7 @@
 //! names a job, module or tenant is about the caller's own.
 
 mod activity;
+mod ended;
 mod error;
 mod events;
 mod jobs;
@@ -48,7 +49,7 @@ use crate::{
     node::{NodeInfo, Runtime},
     otlp::Exporter,
     rt::clock,
-    types::JobId,
+    types::{JobId, JobTrace},
 };
 
 /// How often what running jobs have used is written down.
@@ -65,8 +66,8 @@ struct Inner {
     ledger: Ledger,
     tenants: RwLock<BTreeMap<TenantName, Arc<TenantSlot>>>,
     live: Mutex<HashMap<JobId, Arc<LiveJob>>>,
-    lingering: events::Lingering,
-    traces: traces::Traces,
+    lingering: ended::Ended<LogBuffer>,
+    traces: ended::Ended<JobTrace>,
     /// Who is told what jobs did, and when.
     exporter: Option<Exporter>,
     seen: activity::Seen,
@@ -111,8 +112,8 @@ impl Daemon {
             ledger,
             tenants: RwLock::default(),
             live: Mutex::default(),
-            lingering: events::Lingering::default(),
-            traces: traces::Traces::default(),
+            lingering: events::lingering(),
+            traces: traces::traces(),
             exporter,
             seen: activity::Seen::default(),
             modules: modules::Modules::default(),

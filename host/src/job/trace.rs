@@ -31,9 +31,8 @@ use crate::{
 const KEPT: usize = 32 << 10;
 /// Room is charged for so many at once.
 const CHARGED: usize = 64;
-/// Errors that are kept whole, but for messages longer than so many bytes.
+/// Errors that are kept whole, but for very long ones.
 const FAILURES: usize = 64;
-const MESSAGE: usize = 16 << 10;
 /// What an attempt takes beside its own size, about: what it waited for, and where it was blocked.
 const BESIDE: usize = 64;
 
@@ -105,12 +104,8 @@ impl Trace {
         if failures.len() >= FAILURES {
             return;
         }
-        let mut error = error.clone().unpaid();
-        let end = error.message.floor_char_boundary(MESSAGE);
-        error.message.truncate(end);
-        let frames = error.backtrace.iter().map(|frame| frame.len() + BESIDE);
-        let size = size_of::<TaskError>() + BESIDE + error.message.len() + frames.sum::<usize>();
-        if let Ok(charge) = account.charge(Resource::LogBytes, size as u64) {
+        let error = error.kept();
+        if let Ok(charge) = account.charge(Resource::LogBytes, error.size()) {
             failures.push((error, charge));
         }
     }
@@ -477,16 +472,14 @@ mod tests {
         let (trace, account) = (Trace::default(), account(1 << 20));
         let long =
             |n: usize| TaskError::new(ErrorKind::Application, format!("{n}{}", "ü".repeat(n)));
-        for n in [1, MESSAGE].into_iter().chain(2..2 * FAILURES) {
+        for n in [1, 1 << 20].into_iter().chain(2..2 * FAILURES) {
             trace.fail(&account, &long(n));
         }
         let failures = trace.view().failures;
         assert_eq!(failures.len(), FAILURES);
-        assert_eq!(
-            (&*failures[0].message, failures[1].message.len()),
-            ("1ü", MESSAGE - 1)
-        );
-        assert!(account.used(Resource::LogBytes) > MESSAGE as u64);
+        let (first, second) = (&failures[0].message, &failures[1].message);
+        assert!(first == "1ü" && second.ends_with("(cut)") && second.len() < 20 << 10);
+        assert!(account.used(Resource::LogBytes) > second.len() as u64);
         let (trace, account) = (Trace::default(), self::account(10));
         trace.fail(&account, &long(1));
         assert_eq!(

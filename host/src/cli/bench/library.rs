@@ -49,6 +49,7 @@ pub(super) fn watched(lab: &Lab) -> Samples {
     let off = driver(lab)?;
     let options = JobOptions {
         trace: true,
+        events: true,
         ..JobOptions::default()
     };
     let on = lab.case_with("tasks", TASKS, options)?.rate(TASKS, 1)?;

@@ -145,6 +145,9 @@ fn logs_are_of_a_stream_or_with_a_text() {
         ("hello a b\n".to_owned(), none())
     );
     assert_eq!(logs(&["--grep", "nowhere"]), (none(), none()));
+    let (entries, rest) = logs(&["--json", "--stream", "stderr"]);
+    let entry: serde_json::Value = serde_json::from_str(&entries).unwrap();
+    assert_eq!((entry["stream"].as_str(), rest), (Some("stderr"), none()));
     assert_eq!(
         admin.run(&["job", "logs", &id, "--grep", "hello"]),
         "hello a b\n"

@@ -270,6 +270,9 @@ pub(in crate::cli) struct LogsArgs {
     /// Lines with this text only
     #[arg(long, value_name = "TEXT")]
     pub(in crate::cli) grep: Option<String>,
+    /// Print each piece as a line of JSON, all on standard output: the call, the stream, what was printed
+    #[arg(long, conflicts_with = "grep")]
+    pub(in crate::cli) json: bool,
 }
 
 /// Where a program prints to.

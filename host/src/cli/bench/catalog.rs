@@ -119,7 +119,7 @@ pub(in crate::cli) const MEASURES: &[Measure] = &[
         name: "tasks-watched",
         lines: &[line(
             "tasks-watched",
-            "the same, with its timeline kept",
+            "the same, with timeline and events",
             PerSecond,
             ratio("tasks-one-driver", 0.9, 0.95),
         )],

@@ -83,6 +83,11 @@ impl<'a> Lines<'a> {
         if self.args.stream.is_some_and(|wanted| wanted != stream) {
             return Ok(());
         }
+        if self.args.json {
+            let entry =
+                serde_json::to_string(line).map_err(|e| Failure::internal(e.to_string()))?;
+            return output::print(&format!("{entry}\n"));
+        }
         if self.args.grep.is_none() {
             return self.write(stream, &line.bytes());
         }

@@ -50,7 +50,7 @@
 //!
 //! # Layout
 //!
-//! `arg`, `options` and `call` are a call on the caller's side, `serve` the same call on the callee's; `object`, `handle`,
+//! `function` is a function as a value. `arg`, `options` and `call` are a call on the caller's side, `serve` the same call on the callee's; `object`, `handle`,
 //! `stream` are what a call gives. `value` says what can be sent, `view` is for large arrays. `codec` and `links` turn values into bytes and the refs inside them into positions.
 //! `border` is the host as safe functions: `imports` (over `sys`) in a sandbox, `local` elsewhere.
 
@@ -63,6 +63,7 @@ mod call;
 mod codec;
 mod context;
 mod error;
+mod function;
 mod gather;
 mod handle;
 pub mod http;
@@ -92,6 +93,7 @@ pub use arg::{Arg, IntoArg};
 pub use as_completed::{AsCompleted, as_completed};
 pub use context::{Context, Node, Resources, cluster_resources, context, nodes, sleep};
 pub use error::{Error, ErrorKind, Result};
+pub use function::{Code, Function};
 pub use gather::{Gather, get, get_timeout, wait};
 pub use handle::{Actor, Handle, MethodOptions, get_actor, this_actor};
 pub use object::{Any, ObjectRef, cancel, cancel_only, put};

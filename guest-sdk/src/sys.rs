@@ -160,6 +160,21 @@ pub(crate) fn wait(handles: &[u32], min: usize, max: usize, timeout: i64, out: &
     }
 }
 
+/// The function at a position in the module's table.
+pub(crate) fn function<F: crate::Code>(place: usize) -> Option<F> {
+    const {
+        assert!(
+            size_of::<F>() == size_of::<usize>(),
+            "a function pointer is one address"
+        )
+    };
+    // No safe way: nothing makes a function pointer of a number.
+    // SAFETY: `Code` is sealed: `F` is a function pointer, as large as a position, and 0 is none. Only `Function` comes
+    // here, after it compared the fingerprint of `F`, with what another sandbox of this module took from an `F`. A number
+    // that was made up would break this sandbox alone, which its maker could have done as well.
+    (place != 0).then(|| unsafe { std::mem::transmute_copy::<usize, F>(&place) })
+}
+
 /// Memory that shows an object, until it is dropped. What is written to it only this sandbox sees.
 pub(crate) struct Mapped<T> {
     first: NonNull<T>,

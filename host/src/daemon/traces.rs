@@ -19,8 +19,10 @@ pub(super) fn traces() -> Ended<JobTrace> {
 
 /// The bytes that a trace takes, about.
 pub(super) fn bytes(trace: &JobTrace) -> u64 {
-    let spans = trace.spans.len() * (size_of::<TaskSpan>() + BESIDE);
-    let functions = trace.functions.len() * (size_of::<FunctionSummary>() + BESIDE);
+    let span = |span: &TaskSpan| size_of::<TaskSpan>() + BESIDE + span.name.len();
+    let spans: usize = trace.spans.iter().map(span).sum();
+    let function = |of: &FunctionSummary| size_of::<FunctionSummary>() + BESIDE + of.name.len();
+    let functions: usize = trace.functions.iter().map(function).sum();
     let errors: u64 = trace.failures.iter().map(TaskError::size).sum();
     (size_of::<JobTrace>() + spans + functions) as u64 + errors
 }

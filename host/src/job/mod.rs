@@ -15,4 +15,4 @@ pub use lineage::Lineage;
 pub use options::JobOptions;
 pub use record::{Encoded, RecordError, RecordedObject, RecordedValue, TaskRecord};
 pub use registry::Registry;
-pub use trace::{Attempt, SpanDetails, Trace};
+pub use trace::{Attempt, Trace};

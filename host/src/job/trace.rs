@@ -11,7 +11,7 @@ use std::{
     collections::HashMap,
     sync::{
         Arc,
-        atomic::{AtomicU32, AtomicU64, Ordering},
+        atomic::{AtomicU32, Ordering},
     },
     time::Instant,
 };
@@ -22,9 +22,7 @@ use parking_lot::Mutex;
 use crate::{
     rt::{clock, shard},
     tenant::{Account, Charge, Resource},
-    types::{
-        Block, ErrorKind, FunctionSummary, JobTrace, Quantiles, TaskError, TaskKind, TaskSpan,
-    },
+    types::{FunctionSummary, JobTrace, Quantiles, TaskError, TaskSpan},
 };
 
 /// Attempts that are kept of a job, in all parts together.
@@ -35,6 +33,14 @@ const CHARGED: usize = 64;
 const FAILURES: usize = 64;
 /// What an attempt takes beside its own size, about: what it waited for, and where it was blocked.
 const BESIDE: usize = 64;
+/// What an attempt takes at least.
+const SPAN: u64 = (size_of::<TaskSpan>() + BESIDE) as u64;
+/// So many names are counted apart in each part, since a program can give each of its calls another one,
+const NAMES: usize = 256;
+/// and the rest as one, of this name.
+const OTHERS: &str = "(others)";
+/// What a name takes beside its text, about.
+const NAME: u64 = (size_of::<Named>() + 64) as u64;
 
 /// What a job's calls did.
 #[derive(Debug)]
@@ -43,7 +49,6 @@ pub struct Trace {
     began_at: u64,
     /// Calls whose number has a 1 in the last so many bits are left out.
     skipped_bits: AtomicU32,
-    left_out: AtomicU64,
     parts: Box<[CachePadded<Mutex<Part>>]>,
     failures: Mutex<Vec<(TaskError, Charge)>>,
 }
@@ -51,8 +56,21 @@ pub struct Trace {
 #[derive(Debug, Default)]
 struct Part {
     spans: Vec<TaskSpan>,
+    /// What they take,
+    used: u64,
+    /// and what is charged for them.
     charges: Vec<Charge>,
-    functions: HashMap<Arc<str>, Box<Sums>>,
+    functions: HashMap<Arc<str>, Box<Named>>,
+    /// Calls of further names.
+    others: Sums,
+}
+
+/// A function, or whatever else calls have in their name.
+#[derive(Debug)]
+struct Named {
+    name: Arc<str>,
+    sums: Sums,
+    _charge: Charge,
 }
 
 impl Default for Trace {
@@ -61,7 +79,6 @@ impl Default for Trace {
             start: clock::now(),
             began_at: clock::unix_millis(),
             skipped_bits: AtomicU32::new(0),
-            left_out: AtomicU64::new(0),
             parts: (0..shard::count())
                 .map(|_| CachePadded::default())
                 .collect(),
@@ -77,24 +94,24 @@ impl Trace {
         u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// An attempt has ended; what more there is to say is asked for when it is kept.
+    /// An attempt has ended; the whole of it, with this as its name, is asked for when it is kept.
     pub fn add(
         &self,
         account: &Account,
         ended: &Attempt<'_>,
-        details: impl FnOnce() -> SpanDetails,
+        span: impl FnOnce(Arc<str>) -> TaskSpan,
     ) {
         let mut part = self.parts[shard::current()].lock();
-        part.count(ended);
-        if !self.wants(ended.number)
-            || !self.has_room(&mut part, account)
-            || !self.wants(ended.number)
+        let name = part.count(account, ended);
+        let size = SPAN + name.as_ref().map_or(ended.name.len() as u64, |_| 0);
+        if self.wants(ended.number)
+            && self.has_room(&mut part, account, size)
+            && self.wants(ended.number)
         {
-            drop(part);
-            self.left_out.fetch_add(1, Ordering::Relaxed);
-            return;
+            let name = name.unwrap_or_else(|| ended.name.clone());
+            part.used += size;
+            part.spans.push(span(name));
         }
-        part.spans.push(ended.span(details()));
     }
 
     /// A call has failed for good, with an error of its own.
@@ -114,79 +131,110 @@ impl Trace {
         number.trailing_zeros() >= self.skipped_bits.load(Ordering::Relaxed)
     }
 
-    /// Makes room for one more, by leaving out others if it must be.
-    fn has_room(&self, part: &mut Part, account: &Account) -> bool {
-        let most = KEPT / self.parts.len();
-        if part.spans.len() >= most {
+    /// Makes room for one more of that size, by leaving out others if it must be.
+    fn has_room(&self, part: &mut Part, account: &Account, size: u64) -> bool {
+        if part.spans.len() >= KEPT / self.parts.len() {
             // Another part may have been full before.
-            let before = part.spans.len();
-            part.spans.retain(|span| self.wants(span.number));
-            if part.spans.len() == before {
+            if !part.retain(|span| self.wants(span.number)) {
                 self.skipped_bits.fetch_add(1, Ordering::Relaxed);
-                part.spans.retain(|span| self.wants(span.number));
+                part.retain(|span| self.wants(span.number));
             }
-            let gone = (before - part.spans.len()) as u64;
-            self.left_out.fetch_add(gone, Ordering::Relaxed);
         }
-        if part.spans.len() < part.charges.len() * CHARGED {
-            return true;
+        let more = CHARGED as u64 * SPAN;
+        while part.used + size > part.charges.len() as u64 * more {
+            match account.charge(Resource::LogBytes, more) {
+                Ok(charge) => part.charges.push(charge),
+                Err(_) => return false,
+            }
         }
-        let size = CHARGED * (size_of::<TaskSpan>() + BESIDE);
-        match account.charge(Resource::LogBytes, size as u64) {
-            Ok(charge) => part.charges.push(charge),
-            Err(_) => return false,
+        if part.spans.len() == part.spans.capacity() {
+            part.spans.reserve_exact(CHARGED);
         }
-        part.spans.reserve_exact(CHARGED);
         true
     }
 
     /// What is kept.
     #[must_use]
     pub fn view(&self) -> JobTrace {
+        let functions = self.functions();
         let mut spans = Vec::new();
-        let mut functions: HashMap<Arc<str>, Box<Sums>> = HashMap::new();
         for part in &self.parts {
             let part = part.lock();
-            spans.extend(
-                part.spans
-                    .iter()
-                    .filter(|span| self.wants(span.number))
-                    .cloned(),
-            );
-            for (name, sums) in &part.functions {
-                functions.entry(name.clone()).or_default().merge(sums);
-            }
+            let wanted = part.spans.iter().filter(|span| self.wants(span.number));
+            spans.extend(wanted.cloned());
         }
         spans.sort_by_key(|span| (span.begun_ns, span.number));
-        let mut functions: Vec<_> = functions
-            .iter()
-            .map(|(name, sums)| sums.summary(name))
-            .collect();
-        functions.sort_by(|a, b| (b.cpu_ns, &a.name).cmp(&(a.cpu_ns, &b.name)));
         let all: u64 = functions.iter().map(|function| function.count).sum();
+        let failures = self.failures.lock();
         JobTrace {
             began_at: self.began_at,
             one_of: 1 << self.skipped_bits.load(Ordering::Relaxed),
             left_out: all.saturating_sub(spans.len() as u64),
             spans,
             functions,
-            failures: self
-                .failures
-                .lock()
-                .iter()
-                .map(|(error, _)| error.clone())
-                .collect(),
+            failures: failures.iter().map(|(error, _)| error.clone()).collect(),
         }
+    }
+
+    /// The numbers of each function, the one with the most processor time first.
+    #[must_use]
+    pub fn functions(&self) -> Vec<FunctionSummary> {
+        let mut functions: HashMap<Arc<str>, Box<Sums>> = HashMap::new();
+        let mut others = Sums::default();
+        for part in &self.parts {
+            let part = part.lock();
+            for named in part.functions.values() {
+                let all = functions.entry(named.name.clone()).or_default();
+                all.merge(&named.sums);
+            }
+            others.merge(&part.others);
+        }
+        if others.count > 0 {
+            functions.entry(OTHERS.into()).or_default().merge(&others);
+        }
+        let summaries = functions.iter().map(|(name, sums)| sums.summary(name));
+        let mut summaries: Vec<_> = summaries.collect();
+        summaries.sort_by(|a, b| (b.cpu_ns, &a.name).cmp(&(a.cpu_ns, &b.name)));
+        summaries
     }
 }
 
 impl Part {
-    fn count(&mut self, ended: &Attempt<'_>) {
-        let sums = match self.functions.get_mut(ended.name) {
-            Some(sums) => sums,
-            None => self.functions.entry(ended.name.clone()).or_default(),
+    /// Counts it by its name, and gives that as this part has it; with the others when there is no room for one more.
+    fn count(&mut self, account: &Account, ended: &Attempt<'_>) -> Option<Arc<str>> {
+        if let Some(known) = self.functions.get_mut(ended.name) {
+            known.sums.count(ended);
+            return Some(known.name.clone());
+        }
+        let size = NAME + ended.name.len() as u64;
+        let has_room = self.functions.len() < NAMES;
+        let charge = has_room.then(|| account.charge(Resource::LogBytes, size));
+        let Some(Ok(charge)) = charge else {
+            self.others.count(ended);
+            return None;
         };
-        sums.count(ended);
+        // A part's own, whose references other threads do not count.
+        let name: Arc<str> = Arc::from(&**ended.name);
+        let mut named = Named {
+            name: name.clone(),
+            sums: Sums::default(),
+            _charge: charge,
+        };
+        named.sums.count(ended);
+        self.functions.insert(name.clone(), Box::new(named));
+        Some(name)
+    }
+
+    /// Leaves out those that are not wanted, if there are any.
+    fn retain(&mut self, wanted: impl Fn(&TaskSpan) -> bool) -> bool {
+        let before = self.spans.len();
+        self.spans.retain(wanted);
+        let own = |span: &TaskSpan| match self.functions.contains_key(&span.name) {
+            true => 0,
+            false => span.name.len() as u64,
+        };
+        self.used = self.spans.iter().map(|span| SPAN + own(span)).sum();
+        self.spans.len() < before
     }
 }
 
@@ -211,50 +259,6 @@ pub struct Attempt<'a> {
     pub cpu_ns: u64,
     /// Bytes of its sandbox's memory.
     pub memory_bytes: u64,
-}
-
-/// The rest of a [`TaskSpan`], by the same names.
-#[derive(Debug, Clone)]
-pub struct SpanDetails {
-    /// See there.
-    pub kind: TaskKind,
-    /// See there.
-    pub attempt: u32,
-    /// See there.
-    pub parent: u64,
-    /// See there.
-    pub after: Vec<u64>,
-    /// See there.
-    pub worker: Option<u32>,
-    /// See there.
-    pub slot: Option<u32>,
-    /// See there.
-    pub blocks: Vec<Block>,
-    /// See there.
-    pub error: Option<ErrorKind>,
-}
-
-impl Attempt<'_> {
-    fn span(&self, details: SpanDetails) -> TaskSpan {
-        TaskSpan {
-            number: self.number,
-            name: self.name.clone(),
-            kind: details.kind,
-            attempt: details.attempt,
-            parent: details.parent,
-            after: details.after,
-            worker: details.worker,
-            slot: details.slot,
-            queued_ns: self.queued_ns,
-            begun_ns: self.begun_ns,
-            ended_ns: self.ended_ns,
-            blocked_ns: self.blocked_ns,
-            cpu_ns: self.cpu_ns,
-            memory_bytes: self.memory_bytes,
-            blocks: details.blocks,
-            error: details.error,
-        }
-    }
 }
 
 /// The numbers of a function.
@@ -379,14 +383,17 @@ impl Histogram {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tenant::Limits;
+    use crate::{
+        tenant::Limits,
+        types::{ErrorKind, TaskKind},
+    };
 
     fn add(trace: &Trace, account: &Account, number: u64) {
-        let name = Arc::from(if number.is_multiple_of(2) {
-            "even"
-        } else {
-            "odd"
-        });
+        let name = ["even", "odd"][usize::from(number % 2 == 1)];
+        add_named(trace, account, number, name.into());
+    }
+
+    fn add_named(trace: &Trace, account: &Account, number: u64, name: Arc<str>) {
         let ended = Attempt {
             number,
             name: &name,
@@ -398,13 +405,21 @@ mod tests {
             cpu_ns: 10,
             memory_bytes: number,
         };
-        trace.add(account, &ended, || SpanDetails {
+        trace.add(account, &ended, |name| TaskSpan {
+            number,
+            name,
             kind: TaskKind::Task,
             attempt: 0,
             parent: 0,
             after: Vec::new(),
             worker: Some(1),
             slot: Some(0),
+            queued_ns: ended.queued_ns,
+            begun_ns: ended.begun_ns,
+            ended_ns: ended.ended_ns,
+            blocked_ns: 0,
+            cpu_ns: 10,
+            memory_bytes: number,
             blocks: Vec::new(),
             error: (number == 3).then_some(ErrorKind::Application),
         });
@@ -441,18 +456,15 @@ mod tests {
         assert_eq!(counts, [("even", all / 2, 0), ("odd", all / 2, 1)]);
         assert_eq!(view.functions[0].peak_memory_bytes, all);
         let held = account.used(Resource::LogBytes);
-        assert!(
-            held < (KEPT * (size_of::<TaskSpan>() + BESIDE)) as u64,
-            "{held}"
-        );
+        assert!(held < KEPT as u64 * SPAN, "{held}");
         drop(trace);
         assert_eq!(account.used(Resource::LogBytes), 0);
     }
 
     #[test]
     fn what_there_is_no_room_for_is_left_out() {
-        let size = (CHARGED * (size_of::<TaskSpan>() + BESIDE)) as u64;
-        let (trace, account) = (Trace::default(), account(size));
+        let names = 2 * (NAME + "even".len() as u64);
+        let (trace, account) = (Trace::default(), account(CHARGED as u64 * SPAN + names));
         for number in 1..=3 * CHARGED as u64 {
             add(&trace, &account, number);
         }
@@ -465,6 +477,36 @@ mod tests {
             view.functions.iter().map(|f| f.count).sum::<u64>(),
             3 * CHARGED as u64
         );
+    }
+
+    #[test]
+    fn a_name_for_each_call_takes_no_more_than_was_charged() {
+        let (trace, account) = (Trace::default(), account(2 << 20));
+        let calls = 8 * NAMES as u64;
+        for number in 1..=calls {
+            let name = format!("{number:0>200}").into();
+            add_named(&trace, &account, number, name);
+        }
+        let part = trace.parts[shard::current()].lock();
+        let own = part.spans.len() as u64 * (200 + SPAN);
+        let (named, charged) = (part.functions.len(), part.charges.len() as u64);
+        assert_eq!(named, NAMES);
+        assert_eq!(part.used, own - 200 * NAMES as u64);
+        assert!(part.used <= charged * CHARGED as u64 * SPAN);
+        drop(part);
+        let functions = trace.functions();
+        let of = |function: &FunctionSummary| function.name == OTHERS;
+        let others = functions.iter().find(|function| of(function));
+        assert_eq!(others.expect("some").count, calls - NAMES as u64);
+        assert_eq!(functions.iter().map(|f| f.count).sum::<u64>(), calls);
+        assert_eq!(functions.len(), NAMES + 1);
+
+        // Without any room, all are counted.
+        let (trace, account) = (Trace::default(), self::account(100));
+        (1..=10).for_each(|number| add(&trace, &account, number));
+        let view = trace.view();
+        let counts: Vec<_> = view.functions.iter().map(|f| (&*f.name, f.count)).collect();
+        assert_eq!((counts, view.left_out), (vec![(OTHERS, 10)], 10));
     }
 
     #[test]

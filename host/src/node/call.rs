@@ -29,12 +29,14 @@ use super::{
 };
 use crate::{
     actor::CallerId,
-    job::{Attempt, Lineage, SpanDetails},
+    job::{Attempt, Lineage},
     sandbox::FunctionInfo,
     scheduler::{Meter, Turn},
     store::{self, ObjectRef, Resource, Stream, Value, Waiting},
     tenant,
-    types::{Arg, Block, BlockedOn, CallState, ErrorKind, Paid, SpanId, TaskError, TaskId},
+    types::{
+        Arg, Block, BlockedOn, CallState, ErrorKind, Paid, SpanId, TaskError, TaskId, TaskSpan,
+    },
 };
 
 const WAITING: u8 = 0;
@@ -494,17 +496,25 @@ impl Call {
             cpu_ns: timing.cpu,
             memory_bytes: timing.memory,
         };
-        trace.add(&job.account, &attempt, || {
+        trace.add(&job.account, &attempt, |name| {
             let own = args.iter().filter_map(maker);
             let own = own.filter(|id| id.job() == job.id);
             let number = |n: usize| u32::try_from(n).ok();
-            SpanDetails {
+            TaskSpan {
+                number: attempt.number,
+                name,
                 kind: super::snapshot::kind_of(self).0,
                 attempt: self.attempt(),
                 parent: self.parent().map_or(0, |parent| parent.number()),
                 after: own.map(|id| id.number()).take(DETAILS).collect(),
                 worker: timing.worker.and_then(number),
                 slot: timing.slot.and_then(number),
+                queued_ns: attempt.queued_ns,
+                begun_ns: attempt.begun_ns,
+                ended_ns: attempt.ended_ns,
+                blocked_ns: attempt.blocked_ns,
+                cpu_ns: attempt.cpu_ns,
+                memory_bytes: attempt.memory_bytes,
                 blocks: timing.blocks,
                 error,
             }

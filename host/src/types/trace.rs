@@ -76,7 +76,8 @@ pub struct Quantiles {
 /// The numbers of all attempts of one function's calls.
 #[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 pub struct FunctionSummary {
-    /// The function's name; empty for `main`.
+    /// The function's name, or what its calls were named; empty for `main`. A job's calls may have some hundred names: those
+    /// of all others are together in `(others)`.
     pub name: String,
     /// Attempts that ended.
     pub count: u64,

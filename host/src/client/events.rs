@@ -9,6 +9,7 @@ use reqwest::Response;
 use super::ClientError;
 use crate::{
     api::{DroppedLogs, JobView, LogEntry},
+    rt::error,
     types::Event,
 };
 
@@ -64,7 +65,7 @@ impl Events {
             let chunk = self.response.chunk().await;
             let chunk = chunk.map_err(|error| ClientError::Unreachable {
                 address: self.response.url().origin().ascii_serialization(),
-                reason: super::chain(&error),
+                reason: error::chain(&error),
             })?;
             let Some(chunk) = chunk else { return Ok(None) };
             self.parser.push(&chunk).map_err(nonsense)?;

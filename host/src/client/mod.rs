@@ -22,6 +22,7 @@ use crate::{
         ModuleView, ObjectList, Overview, Problem, ProblemBody, ServerInfo, TENANT_HEADER,
         TaskList, TenantList, TenantRequest, TenantView, TokenList, TokenRequest,
     },
+    rt::error,
     types::{JobTrace, TRACEPARENT, TRACESTATE, TaskWhy, TraceContext},
 };
 
@@ -151,7 +152,7 @@ impl Client {
         let roots = roots.map_or(Ok(Vec::new()), reqwest::Certificate::from_pem_bundle);
         let roots = roots.map_err(|error| ClientError::Nonsense {
             address: "the file of certificates".to_owned(),
-            reason: chain(&error),
+            reason: error::chain(&error),
         })?;
         let http = reqwest::Client::builder()
             .connect_timeout(CONNECT)
@@ -160,7 +161,7 @@ impl Client {
             .build();
         let http = http.map_err(|error| ClientError::Unreachable {
             address: address.to_owned(),
-            reason: chain(&error),
+            reason: error::chain(&error),
         })?;
         Ok(Self {
             http,
@@ -224,7 +225,7 @@ impl Client {
     fn lost(&self, error: &reqwest::Error) -> ClientError {
         ClientError::Unreachable {
             address: self.address.to_string(),
-            reason: chain(error),
+            reason: error::chain(error),
         }
     }
 
@@ -541,18 +542,4 @@ impl Client {
     pub async fn revoke(&self, tenant: &str, id: &str) -> Result<()> {
         self.delete(&["tenants", tenant, "tokens", id]).await
     }
-}
-
-/// An error with what caused it, innermost last, without saying anything twice.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(next) = cause {
-        let said = next.to_string();
-        if !text.contains(&said) {
-            text = format!("{text}: {said}");
-        }
-        cause = next.source();
-    }
-    text
 }

@@ -19,7 +19,7 @@ use reqwest::Url;
 use tokio::sync::mpsc;
 
 use super::{Item, OtlpError, State, spans};
-use crate::rt::clock;
+use crate::rt::{clock, error};
 
 /// Spans of one request to the collector.
 const BATCH: usize = 512;
@@ -114,22 +114,11 @@ impl HttpClient for Client {
             *self.why.lock() = match &sent {
                 Ok(answer) if answer.status().is_success() => None,
                 Ok(answer) => Some(format!("it answers {}", answer.status())),
-                Err(error) => Some(chain(&**error)),
+                Err(error) => Some(error::chain(&**error)),
             };
             sent
         })
     }
-}
-
-/// An error with what caused it, which may be what tells most.
-fn chain(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut cause = error.source();
-    while let Some(error) = cause {
-        text = format!("{text}: {error}");
-        cause = error.source();
-    }
-    text
 }
 
 /// The task that sends.

@@ -49,6 +49,11 @@ impl Failure {
         Self::new(exit, "")
     }
 
+    /// The same, of which nothing is left to say.
+    pub(super) fn told(&self) -> Self {
+        Self::quiet(self.exit)
+    }
+
     /// An indented line below the message.
     pub(super) fn detail(mut self, line: impl Into<String>) -> Self {
         self.details.push(line.into());

@@ -17,7 +17,7 @@ use super::{serve, submit};
 use crate::{
     cli::{
         Exit,
-        driver::{Ended, Plan},
+        driver::Plan,
         failure::{Failure, Result},
         load::ModuleFile,
         output,
@@ -69,13 +69,17 @@ pub(super) async fn run(
     let client = client.with_trace(plan.job.trace_context.take());
     let send = SendOptions::default();
     let ended = remote::submit(&client, Sent::File(file), &plan, &send, stop).await;
-    if !matches!(
-        &ended,
-        Ok(Ended {
-            stopped: Some(_),
-            ..
-        })
-    ) {
+    let ended = match ended {
+        // Told before anybody looks why.
+        Err(failure) => {
+            failure.report();
+            Err(failure.told())
+        }
+        ended => ended,
+    };
+    let is_stopped = ended.as_ref().is_ok_and(|ended| ended.stopped.is_some());
+    let jobs = client.jobs(&[], None, 1).await;
+    if !is_stopped && jobs.is_ok_and(|list| !list.jobs.is_empty()) {
         output::note(&format!(
             "the job has ended; its dashboard stays at {address} until a key is pressed"
         ));

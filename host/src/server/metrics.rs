@@ -6,12 +6,7 @@
 
 use std::{collections::HashSet, fmt, time::Duration};
 
-use axum::{
-    extract::{MatchedPath, Request, State},
-    http::{Method, header},
-    middleware::Next,
-    response::{IntoResponse, Response},
-};
+use axum::{extract::State, http::header, response::Response};
 use prometheus_client::{
     collector::Collector,
     encoding::{DescriptorEncoder, EncodeLabelSet, EncodeMetric, text::encode},
@@ -33,7 +28,6 @@ use super::{
 use crate::{
     api::{NodeUse, Overview, TenantActivity},
     daemon::Daemon,
-    rt::clock,
 };
 
 /// Tenants with a label of their own.
@@ -138,37 +132,24 @@ impl Requests {
         );
     }
 
-    fn count(&self, method: &Method, path: &str, status: u16, took: Duration) {
-        let method = match *method {
-            Method::GET => "GET",
-            Method::HEAD => "HEAD",
-            Method::POST => "POST",
-            Method::PUT => "PUT",
-            Method::DELETE => "DELETE",
-            // What clients make up does not become a label.
-            _ => "other",
-        };
+    /// One was answered; `route` is its path with the parameters' names.
+    pub(super) fn count(
+        &self,
+        method: &'static str,
+        route: Option<&str>,
+        status: u16,
+        took: Duration,
+    ) {
+        let path = route.unwrap_or("none").to_owned();
         let labels = RequestLabels {
             method,
-            path: path.to_owned(),
+            path: path.clone(),
             status,
         };
         self.answered.get_or_create(&labels).inc();
-        let path = path.to_owned();
         let duration = self.duration.get_or_create(&PathLabel { path });
         duration.observe(took.as_secs_f64());
     }
-}
-
-/// Answers a request, and counts it.
-pub(super) async fn counted(State(app): State<App>, request: Request, next: Next) -> Response {
-    let (start, method) = (clock::now(), request.method().clone());
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let response = next.run(request).await;
-    let path = path.as_ref().map_or("none", MatchedPath::as_str);
-    app.requests
-        .count(&method, path, response.status().as_u16(), start.elapsed());
-    response.into_response()
 }
 
 /// The server at the moment of the request.

@@ -166,10 +166,6 @@ fn router(app: App) -> Router {
         .layer(RequestBodyTimeoutLayer::new(BODY_PAUSE))
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
-            metrics::counted,
-        ))
-        .layer(axum::middleware::from_fn_with_state(
-            app.clone(),
             observe::observed,
         ))
         .with_state(app)

@@ -1,4 +1,4 @@
-//! What is told of each request: a line of the log (level `debug`), and a span for the collector if there is one.
+//! What is told of each request: its numbers, a line of the log (level `debug`), and a span for the collector if there is one.
 //!
 //! A request that is part of a trace says so ([`TraceContext`]); a job that it asks for is part of it too. Nothing here looks
 //! at tokens or bodies, and paths are told as the API has them, without what stands in them.
@@ -54,6 +54,7 @@ pub(super) async fn observed(State(app): State<App>, mut request: Request, next:
     let (begun, since) = (clock::system_time(), clock::now());
     let response = next.run(request).await;
     let (status, took) = (response.status().as_u16(), since.elapsed());
+    app.requests.count(method, route.as_deref(), status, took);
     tracing::debug!(
         target: "wrun::http", method, path = route, status, ms = took.as_secs_f64() * 1e3,
         tenant = payer.name(), "request"

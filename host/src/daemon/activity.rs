@@ -31,13 +31,12 @@ impl Daemon {
         let Some(name) = of else { return all };
         let is_own = |tenant: &&TenantActivity| tenant.name == name.as_str();
         let tenants = all.tenants.iter().filter(is_own).cloned().collect();
-        let header = |all: &Overview| Overview {
+        Arc::new(Overview {
             node: None,
             tenants,
             version: all.version.clone(),
             ..*all
-        };
-        Arc::new(header(&all))
+        })
     }
 
     fn look(&self) -> Arc<Overview> {

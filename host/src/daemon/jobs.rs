@@ -20,7 +20,10 @@ use crate::{
     node::{Job, Module, Pending},
     otlp::JobSpans,
     rt::{clock, guard::Guard},
-    types::{CallOptions, ErrorKind, JobId, JobStats, JobTrace, Listener, TaskError, TraceContext},
+    types::{
+        CallOptions, ErrorKind, FunctionSummary, JobId, JobStats, JobTrace, Listener, TaskError,
+        TraceContext,
+    },
 };
 
 /// How long the recording of an end waits until it is tried again, when the disk is full.
@@ -109,6 +112,10 @@ impl LiveJob {
     #[must_use]
     pub fn trace(&self) -> Option<JobTrace> {
         self.running.get()?.job.trace()
+    }
+
+    fn functions(&self) -> Option<Vec<FunctionSummary>> {
+        self.running.get()?.job.functions()
     }
 
     fn tell_begun(&self, record: &JobRecord) {
@@ -268,6 +275,13 @@ impl Daemon {
         live.map(Arc::new).or_else(|| self.0.traces.get(id))
     }
 
+    /// The numbers of each function that a job called, as [`trace`](Self::trace) has them.
+    #[must_use]
+    pub fn functions(&self, id: JobId) -> Option<Vec<FunctionSummary>> {
+        let live = self.live(id).and_then(|live| live.functions());
+        live.or_else(|| Some(self.0.traces.get(id)?.functions.clone()))
+    }
+
     /// Runs a quarantined job again, whose admin knows why. Blocks on the disk.
     ///
     /// # Errors
@@ -290,10 +304,10 @@ impl Daemon {
             Entry::Vacant(place) => place.insert(live.clone()),
         };
         let daemon = self.clone();
-        let (supervisor, supervised) = (self.clone(), live.clone());
+        let (supervisor, supervised, owner) = (self.clone(), live.clone(), tenant.clone());
         let supervised = self.0.event_loop.spawn(async move {
             let id = supervised.id;
-            supervisor.supervise(&tenant, id, &supervised).await;
+            supervisor.supervise(&owner, id, &supervised).await;
         });
         self.0.event_loop.spawn(async move {
             if let Err(end) = supervised.await
@@ -305,18 +319,31 @@ impl Daemon {
                 let logs = live.logs.clone();
                 daemon.0.lingering.add(live.id, &live.tenant, logs, bytes);
             }
-            let trace = live.trace().map(Arc::new);
-            daemon.export(&live, trace.as_ref());
-            if let Some(trace) = trace {
-                let bytes = traces::bytes(&trace);
-                daemon.0.traces.add(live.id, &live.tenant, trace, bytes);
-            }
+            daemon.keep_trace(tenant, live.clone()).await;
             daemon.0.live.lock().remove(&live.id);
             // Whoever follows it may hold it longer.
             live.result.lock().take();
             live.logs.end();
             live.ended.send_replace(true);
         });
+    }
+
+    /// Keeps what an attempt's calls did for a while. There may be much of it, so a thread that may block does it at the
+    /// tenant's expense.
+    async fn keep_trace(&self, tenant: Arc<TenantSlot>, live: Arc<LiveJob>) {
+        let daemon = self.clone();
+        let keep = move || {
+            let start = clock::now();
+            let trace = live.trace().map(Arc::new);
+            daemon.export(&live, trace.as_ref());
+            if let Some(trace) = trace {
+                let bytes = traces::bytes(&trace);
+                daemon.0.traces.add(live.id, &live.tenant, trace, bytes);
+            }
+            tenant.node.charge(start.elapsed());
+        };
+        // After a panic, which the log has, there is none.
+        let _ = tokio::task::spawn_blocking(keep).await;
     }
 
     /// Tells the collector, if there is one, of an attempt that has ended.

@@ -20,8 +20,8 @@ use crate::{
     rt::clock,
     store::Resource,
     types::{
-        Arg, CallSpec, ErrorKind, Event, EventKind, JobId, JobStats, JobTrace, LogLine, Target,
-        TaskError, ValueData,
+        Arg, CallSpec, ErrorKind, Event, EventKind, FunctionSummary, JobId, JobStats, JobTrace,
+        LogLine, Target, TaskError, ValueData,
     },
 };
 
@@ -251,6 +251,13 @@ impl Job {
     #[must_use]
     pub fn trace(&self) -> Option<JobTrace> {
         self.0.state.trace.as_ref().map(|trace| trace.view())
+    }
+
+    /// The numbers of each function that it called, as [`trace`](Self::trace) has them.
+    #[must_use]
+    pub fn functions(&self) -> Option<Vec<FunctionSummary>> {
+        let trace = self.0.state.trace.as_ref();
+        trace.map(|trace| trace.functions())
     }
 
     /// Its numbers so far.

@@ -25,9 +25,9 @@ const PERIOD: Duration = Duration::from_secs(1);
 #[utoipa::path(get, path = "/v1/overview", tag = "server",
     responses((status = 200, body = Overview), (status = 400, body = Problem), (status = 401, body = Problem),
         (status = 404, body = Problem), (status = 429, body = Problem)))]
-pub(super) async fn show(State(app): State<App>, caller: Caller) -> Result<Json<Overview>> {
+pub(super) async fn show(State(app): State<App>, caller: Caller) -> Result<Json<Arc<Overview>>> {
     let look = Look::new(app, caller)?;
-    Ok(Json(look.now().await?.as_ref().clone()))
+    Ok(Json(look.now().await?))
 }
 
 #[derive(Debug, Deserialize, utoipa::IntoParams)]

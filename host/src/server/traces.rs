@@ -1,7 +1,5 @@
 //! What the calls of a job did and when.
 
-use std::sync::Arc;
-
 use axum::{extract::State, response::Response};
 
 use super::{
@@ -13,7 +11,8 @@ use super::{
 };
 use crate::{
     api::{JobSummary, Problem},
-    types::JobTrace,
+    daemon::Daemon,
+    types::{JobId, JobTrace},
 };
 
 /// The timeline of a job, as far as it came; for an hour after its end, while the server runs.
@@ -26,8 +25,8 @@ pub(super) async fn trace(
     Named(id): Named<String>,
 ) -> Result<Response> {
     let answer = caller.answer(&app).await?;
-    let trace = find(&app, &caller, &id).await?;
-    app.blocking(move || answer.list(&*trace)).await?
+    let write = |daemon: &Daemon, id| daemon.trace(id).map(|trace| answer.list(&*trace));
+    find(&app, &caller, &id, write).await?
 }
 
 /// The numbers of each function that a job called: how many calls, how they ended, what they took.
@@ -40,22 +39,29 @@ pub(super) async fn summary(
     Named(id): Named<String>,
 ) -> Result<Response> {
     let answer = caller.answer(&app).await?;
-    let trace = find(&app, &caller, &id).await?;
-    let functions = trace.functions.clone();
-    answer.list(&JobSummary { functions })
+    let write = |daemon: &Daemon, id| {
+        let functions = daemon.functions(id)?;
+        Some(answer.list(&JobSummary { functions }))
+    };
+    find(&app, &caller, &id, write).await?
 }
 
-async fn find(app: &App, caller: &Caller, id: &str) -> Result<Arc<JobTrace>> {
+/// What somebody sees of what a job's calls did.
+async fn find<T: Send + 'static>(
+    app: &App,
+    caller: &Caller,
+    id: &str,
+    look: impl FnOnce(&Daemon, JobId) -> Option<T> + Send + 'static,
+) -> Result<T> {
     let job = jobs::find(app, caller, id).await?;
-    let daemon = app.daemon.clone();
-    let trace = app.blocking(move || daemon.trace(job.id)).await?;
-    trace.ok_or_else(|| {
+    let (daemon, id) = (app.daemon.clone(), job.id);
+    let found = app.reading(caller.payer(app)?, move || look(&daemon, id));
+    found.await?.ok_or_else(|| {
         let why = if job.phase.is_ended() {
             "it ended more than an hour ago or before the server was started, or later jobs took its place"
         } else {
             "it has not begun to run"
         };
-        let id = job.id;
         Refusal::not_found(format!("there is no timeline of job {id}: {why}"))
     })
 }

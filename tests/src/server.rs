@@ -225,6 +225,11 @@ impl Server {
         self.command(token, args).output().unwrap()
     }
 
+    /// What it printed to standard output, having succeeded.
+    pub fn run(&self, token: &str, args: &[&str]) -> String {
+        succeeded(&self.wrun(token, args))
+    }
+
     /// The same, not started.
     pub fn command(&self, token: &str, args: &[&str]) -> Command {
         let mut command = Command::new(wrun());
@@ -236,6 +241,12 @@ impl Server {
             .stdin(Stdio::null());
         command
     }
+}
+
+/// What a command printed to standard output; it must have succeeded.
+pub fn succeeded(output: &Output) -> String {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout).to_owned()
 }
 
 /// Waits until it is so.

@@ -7,7 +7,7 @@ use std::{
     collections::{BTreeMap, BTreeSet},
     io::{BufRead, BufReader, Read, Write},
     net::TcpStream,
-    process::{Command, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use serde_json::{Value as Json, json};
@@ -174,7 +174,7 @@ fn metrics_are_those_of_whom_the_caller_may_see() {
         .collect();
     let has = |part: &str| requests.iter().any(|name| name.contains(part));
     assert!(
-        has("path=\"/v1/jobs/{id}\"") && has("method=\"other\",path=\"none\""),
+        has("path=\"/v1/jobs/{id}\"") && has("method=\"_OTHER\",path=\"none\""),
         "{requests:?}"
     );
     assert!(!has("coffee"), "{requests:?}");
@@ -291,11 +291,7 @@ fn the_terminal_shows_the_same() {
     let admin = server.client(&place.token);
     let acme = block_on(tenant(&admin, "acme", TenantLimits::default()));
     run(&server.client(&acme), "many", vec![json!(10)]);
-    let wrun = |args: &[&str]| {
-        let output = server.wrun(&place.token, args);
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        text(&output.stdout).to_owned()
-    };
+    let wrun = |args: &[&str]| server.run(&place.token, args);
     let row = |table: &str| -> Vec<String> {
         let line = table
             .lines()
@@ -321,18 +317,10 @@ fn the_terminal_shows_the_same() {
     assert!(moments.len() == 2 && moments[1].at > moments[0].at);
 }
 
-#[test]
-fn a_run_here_can_be_looked_at() {
+/// `wrun submit --dashboard`, with what it says line by line, and its standard input.
+fn looked_at(args: &[&str]) -> (Child, impl FnMut() -> Option<String> + use<>) {
     let mut child = Command::new(wrun())
-        .args([
-            "submit",
-            SERVE,
-            "--task",
-            "many",
-            "--args",
-            "[20]",
-            "--dashboard",
-        ])
+        .args([&["submit", "--dashboard"], args].concat())
         .env_remove("WRUN_ADDRESS")
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -340,13 +328,18 @@ fn a_run_here_can_be_looked_at() {
         .spawn()
         .unwrap();
     let mut said = BufReader::new(child.stderr.take().unwrap()).lines();
-    let mut line = || said.next().unwrap().unwrap();
-    let first = line();
+    (child, move || said.next().map(Result::unwrap))
+}
+
+#[test]
+fn a_run_here_can_be_looked_at() {
+    let (mut child, mut line) = looked_at(&[SERVE, "--task", "many", "--args", "[20]"]);
+    let first = line().unwrap();
     let url = first
         .strip_prefix("dashboard: ")
         .unwrap_or_else(|| panic!("{first}"));
     let (address, token) = url.split_once("/#token=").unwrap();
-    while !line().contains("until a key is pressed") {}
+    while !line().unwrap().contains("until a key is pressed") {}
     // The job is there, with what its calls did.
     let client = Client::new(address, Some(token.to_owned()), None).unwrap();
     let job = block_on(client.jobs(&[], None, 10)).unwrap().jobs.remove(0);
@@ -371,4 +364,25 @@ fn a_run_here_can_be_looked_at() {
         .unwrap();
     assert_eq!(result, text(&plain.stdout));
     assert!(block_on(client.info()).is_err(), "the server is gone");
+}
+
+#[test]
+fn what_failed_is_told_before_anybody_looks() {
+    let (mut child, mut line) = looked_at(&[SERVE, "--task", "fails", "--args", "[\"so\"]"]);
+    let mut said = String::new();
+    while !said.contains("until a key is pressed") {
+        said += &line().unwrap();
+    }
+    assert!(said.contains("error[WR0101]"), "{said}");
+    drop(child.stdin.take());
+    assert_eq!(child.wait().unwrap().code(), Some(120));
+    assert_eq!(line(), None, "it is told once");
+
+    // What is no module leaves nothing to look at.
+    let manifest = concat!(env!("CARGO_MANIFEST_DIR"), "/Cargo.toml");
+    let (mut child, mut line) = looked_at(&[manifest]);
+    let said: String = std::iter::from_fn(&mut line).collect();
+    let is_told = said.contains("not a WebAssembly module") && !said.contains("key");
+    assert!(is_told, "{said}");
+    assert_eq!(child.wait().unwrap().code(), Some(126));
 }

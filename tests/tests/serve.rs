@@ -26,8 +26,8 @@ use wrun_host::{
 use wrun_tests::{
     guest::SERVE,
     server::{
-        Place, Server, block_on, ended, eventually, main, output, pushed, refused, task, tenant,
-        text, token,
+        Place, Server, block_on, ended, eventually, main, output, pushed, refused, succeeded, task,
+        tenant, text, token,
     },
     wrun,
 };
@@ -1051,10 +1051,7 @@ fn a_task_costs_no_more_on_a_server() {
     let mut place = Place::new();
     let server = place.start();
     let args = ["submit", SERVE, "--task", "timed", "--args", "[100000]"];
-    let rate = |output: Output| {
-        assert!(output.status.success(), "{}", text(&output.stderr));
-        1e5 / text(&output.stdout).trim().parse::<f64>().unwrap()
-    };
+    let rate = |output: Output| 1e5 / succeeded(&output).trim().parse::<f64>().unwrap();
     let here = || {
         let mut command = Command::new(wrun());
         rate(

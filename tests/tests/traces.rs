@@ -6,10 +6,10 @@
 use std::{fs, process::Command};
 
 use serde_json::{Value as Json, json};
-use wrun_host::api::TenantLimits;
+use wrun_host::{api::TenantLimits, types::TaskSpan};
 use wrun_tests::{
     guest::SERVE,
-    server::{Place, Server, block_on, ended, pushed, refused, task, tenant, text},
+    server::{Place, block_on, ended, pushed, refused, task, tenant, text},
     wrun,
 };
 
@@ -18,13 +18,6 @@ macro_rules! assert_guest_is_used {
     (serve) => {};
 }
 wrun_tests::foreach_serve!(assert_guest_is_used);
-
-/// What a command printed to standard output.
-fn run(server: &Server, token: &str, args: &[&str]) -> String {
-    let output = server.wrun(token, args);
-    assert!(output.status.success(), "{}", text(&output.stderr));
-    text(&output.stdout).to_owned()
-}
 
 /// The slices of a timeline: name, row, begin and end.
 fn slices(timeline: &Json) -> Vec<(String, (u64, u64), f64, f64)> {
@@ -71,10 +64,10 @@ fn a_server_tells_what_the_calls_of_a_job_did() {
     let submitted = [
         "submit", SERVE, "--task", "many", "--args", "[200]", "--detach",
     ];
-    let id = run(&server, &acme, &submitted).trim().to_owned();
-    run(&server, &acme, &["job", "result", &id, "--wait", "60s"]);
+    let id = server.run(&acme, &submitted).trim().to_owned();
+    server.run(&acme, &["job", "result", &id, "--wait", "60s"]);
 
-    let summary = run(&server, &acme, &["summary", "tasks", &id, "--json"]);
+    let summary = server.run(&acme, &["summary", "tasks", &id, "--json"]);
     let summary: Json = serde_json::from_str(&summary).unwrap();
     let functions = summary["functions"].as_array().unwrap();
     let of = |name: &str| functions.iter().find(|one| one["name"] == name).unwrap();
@@ -83,21 +76,17 @@ fn a_server_tells_what_the_calls_of_a_job_did() {
         (Some(200), Some(1))
     );
     assert!(of("many")["blocked"]["max_ns"].as_u64().unwrap() > 0);
-    let table = run(&server, &acme, &["summary", "tasks", &id]);
+    let table = server.run(&acme, &["summary", "tasks", &id]);
     let row = table
         .lines()
         .find(|line| line.starts_with("double "))
         .unwrap();
     assert_eq!(row.split_whitespace().nth(1), Some("200"), "{table}");
 
-    let timeline = run(&server, &acme, &["timeline", &id]);
+    let timeline = server.run(&acme, &["timeline", &id]);
     check(&serde_json::from_str(&timeline).unwrap(), 200);
     let file = place.path("trace.json");
-    run(
-        &server,
-        &acme,
-        &["timeline", &id, "-o", file.to_str().unwrap()],
-    );
+    server.run(&acme, &["timeline", &id, "-o", file.to_str().unwrap()]);
     assert_eq!(fs::read_to_string(&file).unwrap(), timeline);
 
     // Another's is not there.
@@ -187,4 +176,42 @@ fn what_went_wrong_is_told_once_and_whole() {
         broken.iter().any(|error| !error.backtrace.is_empty()),
         "{broken:?}"
     );
+}
+
+#[test]
+fn names_are_counted_apart_as_long_as_there_are_few() {
+    let mut place = Place::new();
+    let server = place.start();
+    let admin = server.client(&place.token);
+    let limits = TenantLimits {
+        log_bytes: Some(4 << 20),
+        ..TenantLimits::default()
+    };
+    let acme = block_on(tenant(&admin, "acme", limits));
+    let tasks = 20_000;
+    let submitted = [
+        "submit",
+        SERVE,
+        "--task",
+        "each_named",
+        "--args",
+        "[20000]",
+        "--detach",
+    ];
+    let id = server.run(&acme, &submitted).trim().to_owned();
+    server.run(&acme, &["job", "result", &id, "--wait", "60s"]);
+    let summary = server.run(&acme, &["summary", "tasks", &id, "--json"]);
+    let summary: Json = serde_json::from_str(&summary).unwrap();
+    let functions = summary["functions"].as_array().unwrap();
+    let count = |one: &Json| one["count"].as_u64().unwrap();
+    assert_eq!(functions.iter().map(count).sum::<u64>(), tasks + 1);
+    let others = functions.iter().find(|one| one["name"] == "(others)");
+    assert!(count(others.unwrap()) > tasks / 2 && functions.len() < 5_000);
+    // What is kept is short enough to be charged, and says so.
+    let trace = block_on(server.client(&acme).trace(&id)).unwrap();
+    assert_eq!(trace.left_out + trace.spans.len() as u64, tasks + 1);
+    let long = |span: &TaskSpan| span.name.len() == 200;
+    assert!(trace.spans.iter().filter(|span| long(span)).count() > 100);
+    let bytes = trace.spans.len() * (size_of::<TaskSpan>() + 200);
+    assert!(bytes <= 4 << 20, "{bytes}");
 }

@@ -326,7 +326,7 @@ fn results_are_recorded_once() {
         let end = job.close().await;
         assert_eq!((end.stats.finished, end.stats.failed), (50, 0));
         let (mut finished, mut running) = (0, 0);
-        while let Ok(event) = events.try_recv() {
+        while let Some(event) = events.try_recv() {
             if let EventKind::Call { state, .. } = event.kind {
                 finished += u64::from(state == wrun_host::types::CallState::Finished);
                 running += u64::from(state == wrun_host::types::CallState::Running);

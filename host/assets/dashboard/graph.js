@@ -23,7 +23,7 @@ export function calls(spans, living = []) {
     const was = all.get(task.number);
     if (was && (task.state === 'failed' || task.state === 'cancelled')) continue;
     const parent = task.parent ? Number(BigInt(`0x${task.parent.slice(16)}`)) : 0;
-    all.set(task.number, { number: task.number, name: task.name, kind: task.kind, parent, after: was?.after ?? [], state: task.state, attempts: task.attempt + 1, span: was?.span ?? null });
+    all.set(task.number, { number: task.number, name: task.name, kind: task.kind, parent, after: task.after ?? was?.after ?? [], state: task.state, attempts: task.attempt + 1, span: was?.span ?? null });
   }
   return all;
 }

@@ -8,6 +8,8 @@ import { address } from './router.js';
 
 const TIERS = { inline: 'on the heap', memory: 'in memory', spilled: 'on disk', failed: 'an error' };
 
+const numbers = (tasks = []) => tasks.map((id) => `#${splitId(id)?.number ?? id}`).join(' ');
+
 /** The page. */
 export function show({ root, route, signal, ready, who }) {
   const now = () => Date.now();
@@ -23,7 +25,8 @@ export function show({ root, route, signal, ready, who }) {
     { key: 'holders', title: 'Holders', num: true, cell: (object) => group(object.holders), sort: (object) => object.holders },
     { key: 'age', title: 'Age', num: true, cell: (object) => ({ text: object.created_at == null ? '–' : age(object.created_at, now()), title: moment(object.created_at) }), sort: (object) => (object.created_at == null ? null : -object.created_at) },
     { key: 'maker', title: 'Made by', cell: maker, sort: (object) => object.name ?? null },
-    { key: 'arguments', title: 'Argument of', cell: (object) => (object.arguments_of ?? []).map((id) => `#${splitId(id)?.number ?? id}`).join(' ') },
+    { key: 'arguments', title: 'Argument of', cell: (object) => numbers(object.arguments_of) },
+    { key: 'handles', title: 'Held by', cell: (object) => numbers(object.held_by) },
     { key: 'job', title: 'Job', cell: (object) => ({ text: object.job, href: address('jobs', object.job) }) },
     ...(who.isHost ? [{ key: 'tenant', title: 'Tenant', cell: (object) => clean(object.tenant), sort: (object) => object.tenant }] : []),
     { key: 'error', title: 'Error', wide: true, cell: (object) => (object.error ? cut(`${clean(object.error.code)} ${clean(object.error.message)}`, 140) : '') },

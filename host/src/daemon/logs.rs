@@ -22,7 +22,7 @@ use crate::{
     api::{DroppedLogs, LogEntry},
     ledger::Logs,
     rt::guard::Guard,
-    types::{Event, EventKind, Listener, LogLine},
+    types::{Event, EventKind, LineListener, Listener, LogLine},
 };
 
 /// What a line takes beside its text.
@@ -201,13 +201,13 @@ impl LogBuffer {
             state.dropped.bytes += size(&oldest) - OVERHEAD;
         }
         self.seen.send_replace((state.next, false));
-        self.tell(&mut state, Heard::Line(entry));
+        self.tell(&mut state, [Heard::Line(entry)]);
     }
 
-    fn tell(&self, state: &mut State, heard: Heard) {
+    fn tell(&self, state: &mut State, heard: impl IntoIterator<Item = Heard>) {
         if let Some(told) = &mut state.told {
             let limit = self.limit(told.bytes());
-            told.push(heard, limit);
+            heard.into_iter().for_each(|one| told.push(one, limit));
             self.heard.send_replace((told.next(), false));
         }
         self.count(state);
@@ -335,15 +335,17 @@ impl Drop for LogBuffer {
     }
 }
 
-impl Listener for LogBuffer {
+impl LineListener for LogBuffer {
     fn line(&self, line: LogLine) {
         self.push(&line);
     }
+}
 
-    fn event(&self, event: Event) {
+impl Listener for LogBuffer {
+    fn events(&self, events: Vec<Event>) {
         let mut state = self.state.lock();
         if !state.ended {
-            self.tell(&mut state, Heard::Event(event));
+            self.tell(&mut state, events.into_iter().map(Heard::Event));
         }
     }
 }
@@ -468,11 +470,11 @@ mod tests {
         buffer.record_events(2);
         assert!(buffer.begin(), "they are wanted");
         buffer.line(line(0));
-        buffer.event(event(7));
+        buffer.events(vec![event(7)]);
         buffer.line(line(1));
         buffer.end();
         buffer.line(line(2));
-        buffer.event(event(8));
+        buffer.events(vec![event(8)]);
         let (again, seven) = ("Restarted { attempt: 2 }", "Restarted { attempt: 7 }");
         assert_eq!(heard(&buffer), [again, "line 0\n", seven, "line 1\n"]);
         assert_eq!(texts(&buffer.read(0)), ["line 0\n", "line 1\n"]);
@@ -480,10 +482,10 @@ mod tests {
         let late = self::buffer(1 << 20);
         assert!(!late.begin(), "nobody asked");
         late.line(line(0));
-        late.event(event(7));
+        late.events(vec![event(7)]);
         assert_eq!((heard(&late).len(), late.told_bytes()), (0, None));
         late.record_events(0);
-        late.event(event(8));
+        late.events(vec![event(8)]);
         late.record_events(0);
         assert_eq!(
             heard(&late),

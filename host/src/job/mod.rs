@@ -2,6 +2,8 @@
 //! are alive, who descends from whom, and the recorded inputs of failed tasks.
 
 mod counters;
+mod emitter;
+mod events;
 mod kept;
 mod lineage;
 mod options;
@@ -9,7 +11,9 @@ mod record;
 mod registry;
 mod trace;
 
-pub use counters::{Counter, Counters, Emitter};
+pub use counters::{Counter, Counters};
+pub use emitter::Emitter;
+pub use events::Events;
 pub use kept::Kept;
 pub use lineage::Lineage;
 pub use options::JobOptions;

@@ -13,7 +13,6 @@ use std::{
         Arc,
         atomic::{AtomicU32, Ordering},
     },
-    time::Instant,
 };
 
 use crossbeam::utils::CachePadded;
@@ -45,7 +44,6 @@ const NAME: u64 = (size_of::<Named>() + 64) as u64;
 /// What a job's calls did.
 #[derive(Debug)]
 pub struct Trace {
-    start: Instant,
     began_at: u64,
     /// Calls whose number has a 1 in the last so many bits are left out.
     skipped_bits: AtomicU32,
@@ -60,7 +58,15 @@ struct Part {
     used: u64,
     /// and what is charged for them.
     charges: Vec<Charge>,
-    functions: HashMap<Arc<str>, Box<Named>>,
+    #[allow(
+        clippy::vec_box,
+        reason = "each is large and charged; a plain one reserves for as many again"
+    )]
+    functions: Vec<Box<Named>>,
+    /// Their places by their names.
+    places: HashMap<Arc<str>, usize>,
+    /// The name that was counted last, as it came, and its place: most calls have the name of the one before.
+    last: Option<(Arc<str>, usize)>,
     /// Calls of further names.
     others: Sums,
 }
@@ -76,7 +82,6 @@ struct Named {
 impl Default for Trace {
     fn default() -> Self {
         Self {
-            start: clock::now(),
             began_at: clock::unix_millis(),
             skipped_bits: AtomicU32::new(0),
             parts: (0..shard::count())
@@ -88,12 +93,6 @@ impl Default for Trace {
 }
 
 impl Trace {
-    /// Nanoseconds since the job began.
-    #[must_use]
-    pub fn now(&self) -> u64 {
-        u64::try_from(self.start.elapsed().as_nanos()).unwrap_or(u64::MAX)
-    }
-
     /// An attempt has ended; the whole of it, with this as its name, is asked for when it is kept.
     pub fn add(
         &self,
@@ -183,7 +182,7 @@ impl Trace {
         let mut others = Sums::default();
         for part in &self.parts {
             let part = part.lock();
-            for named in part.functions.values() {
+            for named in &part.functions {
                 let all = functions.entry(named.name.clone()).or_default();
                 all.merge(&named.sums);
             }
@@ -202,34 +201,50 @@ impl Trace {
 impl Part {
     /// Counts it by its name, and gives that as this part has it; with the others when there is no room for one more.
     fn count(&mut self, account: &Account, ended: &Attempt<'_>) -> Option<Arc<str>> {
-        if let Some(known) = self.functions.get_mut(ended.name) {
-            known.sums.count(ended);
-            return Some(known.name.clone());
-        }
-        let size = NAME + ended.name.len() as u64;
-        let has_room = self.functions.len() < NAMES;
-        let charge = has_room.then(|| account.charge(Resource::LogBytes, size));
-        let Some(Ok(charge)) = charge else {
-            self.others.count(ended);
-            return None;
+        let place = match &self.last {
+            Some((last, place)) if Arc::ptr_eq(last, ended.name) => *place,
+            _ => {
+                let place = self.place(account, ended.name);
+                let Some(place) = place else {
+                    self.others.count(ended);
+                    return None;
+                };
+                self.last = Some((ended.name.clone(), place));
+                place
+            }
         };
+        let named = &mut self.functions[place];
+        named.sums.count(ended);
+        Some(named.name.clone())
+    }
+
+    /// Where a name is counted, if there is room for it.
+    fn place(&mut self, account: &Account, name: &Arc<str>) -> Option<usize> {
+        if let Some(place) = self.places.get(name) {
+            return Some(*place);
+        }
+        if self.functions.len() >= NAMES {
+            return None;
+        }
+        let size = NAME + name.len() as u64;
+        let charge = account.charge(Resource::LogBytes, size).ok()?;
         // A part's own, whose references other threads do not count.
-        let name: Arc<str> = Arc::from(&**ended.name);
-        let mut named = Named {
-            name: name.clone(),
+        let name: Arc<str> = Arc::from(&**name);
+        let place = self.functions.len();
+        self.places.insert(name.clone(), place);
+        self.functions.push(Box::new(Named {
+            name,
             sums: Sums::default(),
             _charge: charge,
-        };
-        named.sums.count(ended);
-        self.functions.insert(name.clone(), Box::new(named));
-        Some(name)
+        }));
+        Some(place)
     }
 
     /// Leaves out those that are not wanted, if there are any.
     fn retain(&mut self, wanted: impl Fn(&TaskSpan) -> bool) -> bool {
         let before = self.spans.len();
         self.spans.retain(wanted);
-        let own = |span: &TaskSpan| match self.functions.contains_key(&span.name) {
+        let own = |span: &TaskSpan| match self.places.contains_key(&span.name) {
             true => 0,
             false => span.name.len() as u64,
         };
@@ -247,7 +262,7 @@ pub struct Attempt<'a> {
     pub name: &'a Arc<str>,
     /// It failed.
     pub has_failed: bool,
-    /// Times by the trace's clock: when it could run,
+    /// In nanoseconds since the job began: when it could run,
     pub queued_ns: u64,
     /// when it began,
     pub begun_ns: u64,

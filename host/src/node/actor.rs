@@ -471,7 +471,7 @@ async fn life(call: &Arc<Call>, actor: &Arc<ActorCell>, mut turn: Turn) -> LifeE
         call.has_memory(|| sandbox.memory_bytes());
         call.spent(placed);
         call.trace_birth();
-        call.tell(CallState::Finished, None);
+        call.tell(call.job().moment(), CallState::Finished, None);
     }
     loop {
         match next(call, actor, &mut sandbox).await {

@@ -35,7 +35,8 @@ use crate::{
     store::{self, ObjectRef, Resource, Stream, Value, Waiting},
     tenant,
     types::{
-        Arg, Block, BlockedOn, CallState, ErrorKind, Paid, SpanId, TaskError, TaskId, TaskSpan,
+        Arg, Block, BlockedOn, CallState, ErrorKind, ObjectId, Paid, SpanId, TaskError, TaskId,
+        TaskSpan,
     },
 };
 
@@ -116,9 +117,28 @@ enum Progress {
     Waiting(Waiting),
     /// Since when it could run.
     Queued(u64),
-    Begun(Box<Timing>),
-    /// It began, waits for this, and has no timing.
-    Blocked(Box<Awaits>),
+    /// It began, and there is something to say of it.
+    Running(Box<Running>),
+}
+
+/// What who looks from outside is told of a call that runs, or of a sandbox that lives.
+#[derive(Debug, Default)]
+struct Running {
+    /// If that is traced.
+    timing: Option<Timing>,
+    awaits: Option<Awaits>,
+    /// The numbers of the objects of its job that its sandbox has handles of, by the place of each; 0 where there is none.
+    held: Vec<u64>,
+}
+
+impl Progress {
+    /// Of an attempt that is over.
+    fn into_timing(self) -> Option<Timing> {
+        match self {
+            Self::Running(running) => running.timing,
+            Self::Nothing | Self::Waiting(_) | Self::Queued(_) => None,
+        }
+    }
 }
 
 /// What a call waits for while it runs, for who looks from outside.
@@ -141,44 +161,37 @@ struct Timing {
     blocks: Vec<Block>,
     cpu: u64,
     memory: u64,
-    awaits: Option<Awaits>,
 }
 
 impl Inputs {
     fn timing(&mut self) -> Option<&mut Timing> {
         match &mut self.at {
-            Progress::Begun(timing) => Some(timing),
-            Progress::Nothing
-            | Progress::Waiting(_)
-            | Progress::Queued(_)
-            | Progress::Blocked(_) => None,
+            Progress::Running(running) => running.timing.as_mut(),
+            Progress::Nothing | Progress::Waiting(_) | Progress::Queued(_) => None,
         }
     }
 
-    /// It waits for this from now on, or for nothing; gives what that was before.
-    fn set_awaits(&mut self, awaits: Option<Awaits>) -> Option<Awaits> {
+    /// Of a call that has begun; none of one that has not.
+    fn running(&mut self) -> Option<&mut Running> {
+        if let Progress::Nothing = self.at {
+            self.at = Progress::Running(Box::default());
+        }
         match &mut self.at {
-            Progress::Begun(timing) => std::mem::replace(&mut timing.awaits, awaits),
-            at @ (Progress::Nothing | Progress::Blocked(_)) => {
-                let now = awaits.map_or(Progress::Nothing, |awaits| {
-                    Progress::Blocked(Box::new(awaits))
-                });
-                match std::mem::replace(at, now) {
-                    Progress::Blocked(before) => Some(*before),
-                    _ => None,
-                }
-            }
-            Progress::Waiting(_) | Progress::Queued(_) => None,
+            Progress::Running(running) => Some(running),
+            Progress::Nothing | Progress::Waiting(_) | Progress::Queued(_) => None,
+        }
+    }
+
+    fn seen_running(&self) -> Option<&Running> {
+        match &self.at {
+            Progress::Running(running) => Some(running),
+            Progress::Nothing | Progress::Waiting(_) | Progress::Queued(_) => None,
         }
     }
 
     /// What it waits for while it runs.
     pub(crate) fn awaits(&self) -> Option<&Awaits> {
-        match &self.at {
-            Progress::Begun(timing) => timing.awaits.as_ref(),
-            Progress::Blocked(awaits) => Some(awaits),
-            Progress::Nothing | Progress::Waiting(_) | Progress::Queued(_) => None,
-        }
+        self.seen_running()?.awaits.as_ref()
     }
 
     /// The wait for its arguments, if they are not there.
@@ -237,11 +250,15 @@ impl Drop for Blocked<'_> {
         } = *self;
         call.blocked.store(0, Ordering::Relaxed);
         if told {
-            let awaits = call.inputs.lock().set_awaits(None);
+            let awaits = call
+                .inputs
+                .lock()
+                .running()
+                .map(|running| running.awaits.take());
             drop(awaits);
         }
-        if let (Some(trace), Some(from_ns)) = (&call.job().trace, from) {
-            let to_ns = trace.now();
+        if let Some(from_ns) = from {
+            let to_ns = call.job().nanos();
             if let Some(timing) = call.inputs.lock().timing() {
                 timing.blocked += to_ns.saturating_sub(from_ns);
                 if timing.blocks.len() < DETAILS {
@@ -384,10 +401,11 @@ impl Call {
     pub(crate) fn queue(&self) -> bool {
         let queued = self.transition(WAITING, QUEUED);
         if queued {
-            let queued = self.could_run();
+            let now = self.job().moment();
+            let queued = self.could_run(now);
             let before = std::mem::replace(&mut self.inputs.lock().at, queued);
             drop(before);
-            self.tell(CallState::Queued, None);
+            self.tell(now, CallState::Queued, None);
         }
         queued
     }
@@ -400,15 +418,18 @@ impl Call {
         let begun = self.transition(QUEUED, RUNNING);
         if begun {
             let job = self.job();
-            let now = job.node.times.now();
-            let traced = job.trace.as_ref().map(|trace| trace.now());
+            let now = job.moment();
             let mut inputs = self.inputs.lock();
-            inputs.begun = now;
-            if let (Progress::Queued(queued), Some(begun)) = (&inputs.at, traced) {
-                inputs.at = Progress::Begun(Box::new(Timing {
+            inputs.begun = job.node.times.now();
+            if let (Progress::Queued(queued), Some(begun)) = (&inputs.at, now) {
+                let timing = Timing {
                     queued: *queued,
                     begun,
                     ..Timing::default()
+                };
+                inputs.at = Progress::Running(Box::new(Running {
+                    timing: Some(timing),
+                    ..Running::default()
                 }));
             }
             let place = std::mem::take(&mut inputs.place);
@@ -416,7 +437,7 @@ impl Call {
             self.job()
                 .account
                 .release(tenant::Resource::QueuedCalls, place.into());
-            self.tell(CallState::Running, None);
+            self.tell(now, CallState::Running, None);
         } else {
             self.job().counters.running.sub();
         }
@@ -424,9 +445,9 @@ impl Call {
     }
 
     /// A new attempt can run from now on.
-    fn could_run(&self) -> Progress {
-        let trace = self.job().trace.as_ref();
-        trace.map_or(Progress::Nothing, |trace| Progress::Queued(trace.now()))
+    fn could_run(&self, now: Option<u64>) -> Progress {
+        let traced = now.filter(|_| self.job().trace.is_some());
+        traced.map_or(Progress::Nothing, Progress::Queued)
     }
 
     /// It waits for its arguments, unless it is past that already.
@@ -459,6 +480,47 @@ impl Call {
         Some(Placed { meter, before })
     }
 
+    /// What a place among its sandbox's handles names from now on.
+    pub(crate) fn holds(&self, place: usize, object: Option<ObjectId>) {
+        let own = object.filter(|object| object.job() == self.id.job());
+        let number = own.map_or(0, ObjectId::number);
+        let mut inputs = self.inputs.lock();
+        let Some(held) = inputs.running().map(|running| &mut running.held) else {
+            return;
+        };
+        match held.get_mut(place) {
+            Some(at) => *at = number,
+            None if number == 0 => {}
+            None => {
+                held.resize(place, 0);
+                held.push(number);
+            }
+        }
+    }
+
+    /// Its sandbox is gone.
+    pub(crate) fn holds_nothing(&self) {
+        let mut inputs = self.inputs.lock();
+        if let Progress::Running(running) = &mut inputs.at {
+            let held = std::mem::take(&mut running.held);
+            drop(inputs);
+            drop(held);
+        }
+    }
+
+    /// The numbers of objects that its sandbox has handles of, from one place on, some of them; behind which place to go on.
+    pub(crate) fn held(&self, from: usize) -> (SmallVec<[u64; 64]>, Option<usize>) {
+        let inputs = self.inputs.lock();
+        let held = inputs.seen_running().map(|running| &running.held[..]);
+        let rest = held.and_then(|held| held.get(from..)).unwrap_or_default();
+        let some = &rest[..rest.len().min(64)];
+        let next = (some.len() < rest.len()).then_some(from + some.len());
+        (
+            some.iter().copied().filter(|number| *number != 0).collect(),
+            next,
+        )
+    }
+
     /// What it used since it was placed.
     pub(crate) fn spent(&self, placed: Option<Placed>) {
         let Some(Placed { meter, before }) = placed else {
@@ -480,9 +542,15 @@ impl Call {
     }
 
     /// Tells its job's trace of an attempt that has ended.
-    fn trace(&self, at: Progress, args: &[Arg<Resource>], error: Option<ErrorKind>) {
+    fn trace(
+        &self,
+        now: Option<u64>,
+        timing: Option<Timing>,
+        args: &[Arg<Resource>],
+        error: Option<ErrorKind>,
+    ) {
         let job = self.job();
-        let (Some(trace), Progress::Begun(timing)) = (&job.trace, at) else {
+        let (Some(trace), Some(now), Some(timing)) = (&job.trace, now, timing) else {
             return;
         };
         let attempt = Attempt {
@@ -491,14 +559,12 @@ impl Call {
             has_failed: error.is_some(),
             queued_ns: timing.queued,
             begun_ns: timing.begun,
-            ended_ns: trace.now(),
+            ended_ns: now,
             blocked_ns: timing.blocked,
             cpu_ns: timing.cpu,
             memory_bytes: timing.memory,
         };
         trace.add(&job.account, &attempt, |name| {
-            let own = args.iter().filter_map(maker);
-            let own = own.filter(|id| id.job() == job.id);
             let number = |n: usize| u32::try_from(n).ok();
             TaskSpan {
                 number: attempt.number,
@@ -506,7 +572,7 @@ impl Call {
                 kind: super::snapshot::kind_of(self).0,
                 attempt: self.attempt(),
                 parent: self.parent().map_or(0, |parent| parent.number()),
-                after: own.map(|id| id.number()).take(DETAILS).collect(),
+                after: self.made_by(args),
                 worker: timing.worker.and_then(number),
                 slot: timing.slot.and_then(number),
                 queued_ns: attempt.queued_ns,
@@ -521,11 +587,22 @@ impl Call {
         });
     }
 
+    /// The numbers of the calls whose results are its arguments, the first few of them.
+    pub(crate) fn after(&self) -> Vec<u64> {
+        self.made_by(&self.inputs.lock().args)
+    }
+
+    fn made_by(&self, args: &[Arg<Resource>]) -> Vec<u64> {
+        let own = args.iter().filter_map(maker);
+        let own = own.filter(|id| id.job() == self.id.job());
+        own.map(|id| id.number()).take(DETAILS).collect()
+    }
+
     /// An actor's constructor has returned: what follows is the actor's life.
     pub(crate) fn trace_birth(&self) {
         let mut inputs = self.inputs.lock();
-        let at = std::mem::take(&mut inputs.at);
-        self.trace(at, &inputs.args, None);
+        let timing = inputs.running().and_then(|running| running.timing.take());
+        self.trace(self.job().moment(), timing, &inputs.args, None);
     }
 
     /// RUNNING → QUEUED for another attempt after this error. `false` when it was ended meanwhile.
@@ -533,13 +610,14 @@ impl Call {
     pub(crate) fn begin_again(&self, after: ErrorKind) -> bool {
         let again = self.transition(RUNNING, QUEUED);
         if again {
-            let queued = self.could_run();
+            let now = self.job().moment();
+            let queued = self.could_run(now);
             let before = std::mem::replace(&mut self.inputs.lock().at, queued);
-            self.trace(before, &[], Some(after));
+            self.trace(now, before.into_timing(), &[], Some(after));
             self.attempt.fetch_add(1, Ordering::Relaxed);
             self.job().counters.running.sub();
             self.job().counters.retried.add();
-            self.tell(CallState::Queued, None);
+            self.tell(now, CallState::Queued, None);
         }
         again
     }
@@ -565,8 +643,10 @@ impl Call {
         };
         let told =
             matches!(self.kind(), Kind::Constructor(actor) if actor.born.load(Ordering::Relaxed));
+        let now = self.job().moment();
         if !told {
-            self.trace(std::mem::take(&mut inputs.at), &inputs.args, error);
+            let timing = std::mem::take(&mut inputs.at).into_timing();
+            self.trace(now, timing, &inputs.args, error);
         }
         let via = match &outcome {
             Err(error) => failed_among(&inputs.args, error),
@@ -579,7 +659,7 @@ impl Call {
                 Some(_) => &counters.failed,
             };
             ended.add();
-            self.tell(state, error);
+            self.tell(now, state, error);
             if let Err(error) = &outcome {
                 self.keep_failure(error, begun, via);
             }
@@ -608,7 +688,8 @@ impl Call {
         let number = BLOCKED.iter().position(|one| *one == on);
         let number = number.and_then(|n| u8::try_from(n + 1).ok()).unwrap_or(0);
         self.blocked.store(number, Ordering::Relaxed);
-        let from = self.job().trace.as_ref().map(|trace| trace.now());
+        let job = self.job();
+        let from = job.trace.as_ref().map(|_| job.nanos());
         Blocked {
             call: self,
             on,
@@ -619,7 +700,11 @@ impl Call {
 
     /// The same, and what exactly it waits for.
     pub(crate) fn blocked_for(&self, on: BlockedOn, awaits: Awaits) -> Blocked<'_> {
-        let before = self.inputs.lock().set_awaits(Some(awaits));
+        let mut inputs = self.inputs.lock();
+        let before = inputs
+            .running()
+            .map(|running| running.awaits.replace(awaits));
+        drop(inputs);
         drop(before);
         let mut blocked = self.blocked(on);
         blocked.told = true;
@@ -704,11 +789,12 @@ impl Call {
         self.end(Err(self.error(TaskError::new(kind, message))))
     }
 
-    /// Tells the job's listeners of a change.
-    pub(crate) fn tell(&self, state: CallState, error: Option<ErrorKind>) {
-        self.job()
-            .emitter
-            .call(self.id, self.name(), state, self.attempt(), error);
+    /// Tells the job's listeners of a change at this [moment](JobState::moment).
+    pub(crate) fn tell(&self, at: Option<u64>, state: CallState, error: Option<ErrorKind>) {
+        if let Some(at) = at {
+            let emitter = &self.job().emitter;
+            emitter.call(at, (self.id, self.name(), self.attempt()), state, error);
+        }
     }
 
     /// The error of the first of its arguments that failed.

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use futures_util::stream::{self, Stream};
 use serde::{Serialize, de::DeserializeOwned};
 use serde_json::Value as Json;
-use tokio::sync::{broadcast, broadcast::error::RecvError, mpsc};
+use tokio::sync::mpsc;
 use wrun_abi::{CallOptions, format};
 
 use super::{
@@ -16,12 +16,11 @@ use super::{
     submit::{self, Origin},
 };
 use crate::{
-    job::TaskRecord,
-    rt::clock,
+    job::{Events, TaskRecord},
     store::Resource,
     types::{
-        Arg, CallSpec, ErrorKind, Event, EventKind, FunctionSummary, JobId, JobStats, JobTrace,
-        LogLine, Target, TaskError, ValueData,
+        Arg, CallSpec, ErrorKind, Event, FunctionSummary, JobId, JobStats, JobTrace, LogLine,
+        Target, TaskError, ValueData,
     },
 };
 
@@ -182,7 +181,7 @@ impl Job {
     /// What happens in it, if [`JobOptions::events`](crate::JobOptions) asked for it: the first to ask hears it from the
     /// job's beginning, others from now on. A reader that is too slow loses the oldest and is told how many.
     #[must_use]
-    pub fn events(&self) -> Option<broadcast::Receiver<Event>> {
+    pub fn events(&self) -> Option<Events> {
         self.0.state.emitter.subscribe()
     }
 
@@ -198,27 +197,12 @@ impl Job {
         Some(stream::poll_fn(move |cx| lines.poll_recv(cx)))
     }
 
-    /// [`events`](Self::events) as a stream; what a slow reader lost stands in it as
-    /// [`EventKind::Dropped`].
+    /// [`events`](Self::events) as a stream.
     #[must_use]
     pub fn event_stream(&self) -> Option<impl Stream<Item = Event> + Send + use<>> {
         let events = self.events()?;
-        Some(stream::unfold(events, |mut events| async move {
-            match events.recv().await {
-                Ok(event) => Some((event, events)),
-                Err(RecvError::Lagged(count)) => {
-                    let kind = EventKind::Dropped { count };
-                    Some((
-                        Event {
-                            at: clock::unix_millis(),
-                            kind,
-                        },
-                        events,
-                    ))
-                }
-                Err(RecvError::Closed) => None,
-            }
-        }))
+        let next = |mut events: Events| async move { Some((events.recv().await?, events)) };
+        Some(stream::unfold(events, next))
     }
 
     /// Waits for its end. Output that nobody took is discarded from now on.

@@ -42,7 +42,7 @@ use crate::{
 /// How long a shutdown waits for jobs to end in order.
 const PATIENCE: Duration = Duration::from_secs(5);
 
-/// Handles that all sandboxes may hold, at about 32 bytes each.
+/// Handles that all sandboxes may hold, at about 40 bytes each.
 const MAX_HANDLES: u64 = 16 << 20;
 
 /// What is remembered of failed calls and dead actors of all jobs.

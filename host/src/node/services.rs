@@ -41,6 +41,13 @@ pub(crate) struct CallServices {
     ticks: u32,
 }
 
+impl Drop for CallServices {
+    /// With its sandbox: another attempt has another.
+    fn drop(&mut self) {
+        self.sandbox.holds_nothing();
+    }
+}
+
 impl CallServices {
     pub(crate) fn new(call: Arc<Call>, turn: Turn) -> Self {
         Self {
@@ -233,6 +240,14 @@ impl Drop for Room<'_> {
 }
 
 impl HostServices for CallServices {
+    fn holds(&self, place: usize, resource: Option<&Resource>) {
+        let object = match resource {
+            Some(Resource::Object(object)) => Some(object.id()),
+            _ => None,
+        };
+        self.sandbox.holds(place, object);
+    }
+
     fn account(&self) -> &Arc<Account> {
         &self.sandbox.job().account
     }

@@ -35,9 +35,7 @@ use crate::{
     scheduler::Job as JobQueue,
     store::{MemFiles, ObjectRef, Value, WeakObject},
     tenant::{Account, Resource},
-    types::{
-        ErrorKind, JobId, JobStats, Listener, NodeId, ObjectId, TaskError, TaskId, TraceContext,
-    },
+    types::{ErrorKind, JobId, JobStats, NodeId, ObjectId, TaskError, TaskId, TraceContext},
 };
 
 /// What all jobs of a node share.
@@ -153,7 +151,7 @@ pub(crate) struct JobState {
     pub(crate) queue: JobQueue<QueuedCall>,
     pub(crate) registry: Registry<Arc<Call>>,
     pub(crate) counters: Counters,
-    pub(crate) emitter: Emitter,
+    pub(crate) emitter: Arc<Emitter>,
     /// What its calls do and when, if that is wanted.
     pub(crate) trace: Option<Box<Trace>>,
     pub(crate) log: Mutex<LogSender>,
@@ -209,8 +207,7 @@ pub(crate) struct NewJob {
     pub(crate) module_name: Arc<str>,
     pub(crate) options: JobOptions,
     pub(crate) log: Option<LogSender>,
-    /// Who hears of its events, if that is not whoever asks for them.
-    pub(crate) listener: Option<Weak<dyn Listener>>,
+    pub(crate) emitter: Arc<Emitter>,
     /// The job that it is made for, if not for itself.
     pub(crate) origin: Option<JobId>,
     /// The processor time that counts against its limit, if it shares it with another job.
@@ -246,7 +243,7 @@ impl JobState {
             module_name,
             options,
             log,
-            listener,
+            emitter,
             origin,
             spent,
         } = new;
@@ -261,7 +258,7 @@ impl JobState {
                 crate::tenant::Limits::default(),
                 Some(tenant.account.clone()),
             ),
-            emitter: Emitter::new(options.events, listener),
+            emitter,
             trace: options.trace.then(Box::default),
             host: node.next_order(),
             main_wasi: WasiConfig {
@@ -462,7 +459,6 @@ impl JobState {
             id: None,
             timeout: None,
             stdin: false,
-            // Nobody could ask for them.
             events: false,
             ..self.options.clone()
         };
@@ -473,7 +469,8 @@ impl JobState {
             module_name: self.module_name.clone(),
             options,
             log: Some(log),
-            listener: None,
+            // Nobody could ask for them.
+            emitter: Emitter::new(false, None, self.node.tokio.clone()),
             origin: Some(self.origin),
             spent: Some(self.spent.clone()),
         })
@@ -559,6 +556,7 @@ impl JobState {
             }
         }
         *self.log.lock() = nowhere();
+        self.emitter.tell();
         let end = JobEnd {
             exit_code,
             error: error.map(TaskError::unpaid),
@@ -600,6 +598,16 @@ impl JobState {
         while self.queue.stats().fibers > own_fibers {
             tokio::time::sleep(Duration::from_micros(100)).await;
         }
+    }
+
+    /// Nanoseconds since it began.
+    pub(crate) fn nanos(&self) -> u64 {
+        u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
+    }
+
+    /// The same, if its trace or a listener wants to know.
+    pub(crate) fn moment(&self) -> Option<u64> {
+        (self.trace.is_some() || self.emitter.is_wanted()).then(|| self.nanos())
     }
 
     /// Its numbers now.

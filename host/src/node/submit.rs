@@ -148,7 +148,6 @@ fn enter(job: &Arc<JobState>, calls: &[Prepared]) {
             actors.insert(call.number(), actor.clone());
         }
         call.job().counters.submitted.add();
-        call.tell(CallState::Waiting, None);
     }
 }
 
@@ -594,6 +593,9 @@ fn start(call: &Arc<Call>) {
     };
     let waiting = Waiting::for_all(&pending);
     let settled = waiting.is_done();
+    if !settled {
+        call.tell(call.job().moment(), CallState::Waiting, None);
+    }
     if let Kind::Method(actor, caller) = call.kind() {
         let limit = MailboxLimit::of(actor);
         let ok = settled && call.failed_argument().is_none();

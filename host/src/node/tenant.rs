@@ -31,7 +31,7 @@ use super::{
     state::{JobState, NewJob, NodeState},
 };
 use crate::{
-    job::JobOptions,
+    job::{Emitter, JobOptions},
     outbound::Outbound,
     rt::guard::Guard,
     sandbox::LogSender,
@@ -346,13 +346,18 @@ impl Tenant {
         options: JobOptions,
         listener: Option<Weak<dyn Listener>>,
     ) -> (Arc<JobState>, Option<mpsc::Receiver<LogLine>>) {
-        let (log, logs) = match &listener {
-            Some(listener) => (Some(LogSender::Listener(listener.clone())), None),
-            None if options.logs => {
+        let is_heard = listener.is_some();
+        let emitter = Emitter::new(options.events, listener, self.node.tokio.clone());
+        let (log, logs) = match is_heard {
+            true => {
+                let emitter: Weak<Emitter> = Arc::downgrade(&emitter);
+                (Some(LogSender::Listener(emitter)), None)
+            }
+            false if options.logs => {
                 let (sender, receiver) = mpsc::channel(LOG_LINES);
                 (Some(LogSender::Channel(sender)), Some(receiver))
             }
-            None => (None, None),
+            false => (None, None),
         };
         let new = NewJob {
             node: self.node.clone(),
@@ -362,7 +367,7 @@ impl Tenant {
             options,
             log,
             spent: None,
-            listener,
+            emitter,
             origin: None,
         };
         (JobState::new(new), logs)

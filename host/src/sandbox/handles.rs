@@ -138,7 +138,7 @@ impl HandleTable {
     }
 
     fn find(&self, handle: u32) -> Option<&Resource> {
-        let place = self.places.get(at(handle & ((1 << INDEX_BITS) - 1)))?;
+        let place = self.places.get(place(handle))?;
         match &place.content {
             Content::Held(resource)
                 if place.generation == handle >> INDEX_BITS
@@ -186,6 +186,11 @@ impl HandleTable {
         self.live -= 1;
         Some(resource)
     }
+}
+
+/// The place of a handle in its table; others had the place before, and will have it.
+pub(super) fn place(handle: u32) -> usize {
+    at(handle & ((1 << INDEX_BITS) - 1))
 }
 
 fn at(index: u32) -> usize {

@@ -15,7 +15,7 @@ use tokio::sync::mpsc::{Sender, error::TrySendError};
 
 use crate::{
     rt::guard::Guard,
-    types::{Listener, LogLine, LogStream, TaskId},
+    types::{LineListener, LogLine, LogStream, TaskId},
 };
 
 /// Longer lines are sent in pieces.
@@ -46,7 +46,7 @@ pub enum LogSender {
     /// Through a channel; guests wait while it is full, and a closed one throws lines away.
     Channel(Sender<LogLine>),
     /// To this listener, at once; away when it is gone.
-    Listener(Weak<dyn Listener>),
+    Listener(Weak<dyn LineListener>),
 }
 
 impl LogSender {

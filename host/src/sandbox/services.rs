@@ -112,6 +112,9 @@ pub trait HostServices: Send + Sized + 'static {
     /// Stops an actor.
     fn actor_stop(&mut self, actor: &Resource, mode: StopMode) -> Result<(), TaskError>;
 
+    /// What a place of its handle table names from now on; for who looks from outside.
+    fn holds(&self, place: usize, resource: Option<&Resource>);
+
     /// Called about every 10 ms while the guest runs.
     fn tick(&mut self) -> Tick;
 }

@@ -89,13 +89,16 @@ pub enum EventKind {
     Unrecorded,
 }
 
-/// Hears of a job's lines and events in their order, on the thread where they happen, so it must be quick.
-pub trait Listener: std::fmt::Debug + Send + Sync {
+/// Hears of a job's lines, on the thread where they are printed, so it must be quick.
+pub trait LineListener: std::fmt::Debug + Send + Sync {
     /// A guest printed this.
     fn line(&self, line: LogLine);
+}
 
-    /// This happened. Called only while events are wanted.
-    fn event(&self, event: Event);
+/// Hears of a job's lines and events in their order, on the threads where they happen.
+pub trait Listener: LineListener {
+    /// This happened, in this order. Called only while events are wanted.
+    fn events(&self, events: Vec<Event>);
 }
 
 /// A job's numbers so far.

@@ -18,7 +18,9 @@ pub use blob::Blob;
 pub use call::{Arg, CallSpec, Target, ValueData};
 pub(crate) use error::Paid;
 pub use error::{ErrorKind, TaskError};
-pub use event::{CallState, Event, EventKind, JobStats, Listener, LogLine, LogStream};
+pub use event::{
+    CallState, Event, EventKind, JobStats, LineListener, Listener, LogLine, LogStream,
+};
 pub use grant::DirGrant;
 pub use http::{HostRule, HostRuleError, HttpLimits, HttpOptions, Network, NetworkError};
 pub use id::{ActorId, JobId, NodeId, ObjectId, TaskId};

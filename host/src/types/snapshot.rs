@@ -168,6 +168,9 @@ pub struct TaskView {
     /// The task that made it; none for those that the driver's host side made.
     #[schema(value_type = Option<String>)]
     pub parent: Option<TaskId>,
+    /// The numbers of the calls whose results are its arguments, the first eight of them, until it has ended.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub after: Vec<u64>,
     /// When it was made.
     pub created_at: u64,
     /// When its last attempt began to run.
@@ -232,11 +235,15 @@ pub struct ObjectView {
     pub state: ObjectState,
     /// What holds it: handles, arguments of tasks that have not ended, values that refer to it.
     pub holders: u64,
-    /// Tasks that have not ended and have it as an argument, eight at most; not looked for in a list by name. What holds it beside
-    /// them are handles of sandboxes, and values that refer to it.
+    /// Tasks that have not ended and have it as an argument, eight at most; not looked for in a list by name.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schema(value_type = Vec<String>)]
     pub arguments_of: Vec<TaskId>,
+    /// Tasks of its job, and actors by their constructors, whose sandboxes have handles of it, eight at most; looked for among a
+    /// million handles. What holds it beside them and its tasks are values that refer to it, and other jobs.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schema(value_type = Vec<String>)]
+    pub held_by: Vec<TaskId>,
     /// The task that made it, if that is known.
     #[schema(value_type = Option<String>)]
     pub task: Option<TaskId>,
@@ -249,7 +256,7 @@ pub struct ObjectView {
 }
 
 impl ObjectView {
-    /// Tasks that are named in `arguments_of` at most.
+    /// Tasks that are named in `arguments_of` and in `held_by` at most.
     pub const ARGUMENTS: usize = 8;
 }
 

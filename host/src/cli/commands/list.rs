@@ -17,7 +17,7 @@ use crate::{
     },
     client::ListFilter,
     config::format_size,
-    types::{ActorView, BlockedOn, ErrorView, ObjectView, TaskView},
+    types::{ActorView, BlockedOn, ErrorView, ObjectView, TaskId, TaskView},
 };
 
 /// So many are asked for at once.
@@ -217,13 +217,20 @@ fn maker(object: &ObjectView) -> String {
     let number = object
         .task
         .map_or_else(String::new, |task| format!("#{}", task.number()));
-    let held = object.arguments_of.iter().map(|task| task.number());
-    let held: Vec<_> = held.map(|number| format!("#{number}")).collect();
-    let held = match held.is_empty() {
-        true => String::new(),
-        false => format!(", argument of {}", held.join(" ")),
+    let tasks = |how: &str, tasks: &[TaskId]| {
+        let numbers: Vec<_> = tasks
+            .iter()
+            .map(|task| format!("#{}", task.number()))
+            .collect();
+        match numbers.is_empty() {
+            true => String::new(),
+            false => format!(", {how} {}", numbers.join(" ")),
+        }
     };
-    format!("{name}{number}{held}{}", error(object.error.as_ref()))
+    let arguments = tasks("argument of", &object.arguments_of);
+    let handles = tasks("held by", &object.held_by);
+    let error = error(object.error.as_ref());
+    format!("{name}{number}{arguments}{handles}{error}")
 }
 
 fn error(error: Option<&ErrorView>) -> String {

@@ -2,13 +2,7 @@
 
 use std::{fs::File, io, os::fd::AsFd, os::unix::fs::MetadataExt, thread};
 
-use tokio::sync::{
-    broadcast::{
-        self,
-        error::{RecvError, TryRecvError},
-    },
-    mpsc, oneshot, watch,
-};
+use tokio::sync::{mpsc, oneshot, watch};
 
 use super::{
     closed,
@@ -18,8 +12,8 @@ use super::{
 };
 use crate::{
     cli::failure::{Failure, Result},
-    rt::clock,
-    types::{Event, EventKind, JobStats, LogLine},
+    job::Events,
+    types::{Event, JobStats, LogLine},
 };
 
 /// So many lines are taken from the channel at once.
@@ -31,7 +25,7 @@ pub(in crate::cli) struct PrinterOptions {
     /// What guests print.
     pub(in crate::cli) logs: Option<Source>,
     /// What happens to calls, with `--json`, unless that is among what guests print.
-    pub(in crate::cli) events: Option<broadcast::Receiver<Event>>,
+    pub(in crate::cli) events: Option<Events>,
     /// Everything as JSON lines.
     pub(in crate::cli) json: bool,
     /// The job's numbers, for the progress line.
@@ -113,7 +107,7 @@ impl Printer {
 
 struct Work {
     logs: Option<Source>,
-    events: Option<broadcast::Receiver<Event>>,
+    events: Option<Events>,
     /// Comes when the job has ended; events have no end of their own.
     last: oneshot::Receiver<Vec<u8>>,
     stats: Option<watch::Receiver<JobStats>>,
@@ -185,12 +179,7 @@ impl Work {
 
     /// The events of an ended job that were not read yet.
     fn remaining_events(&mut self) -> io::Result<()> {
-        while let Some(events) = &mut self.events {
-            let event = match events.try_recv() {
-                Ok(event) => event,
-                Err(TryRecvError::Lagged(count)) => dropped(count),
-                Err(TryRecvError::Empty | TryRecvError::Closed) => break,
-            };
+        while let Some(event) = self.events.as_mut().and_then(Events::try_recv) {
             self.event(&event)?;
         }
         Ok(())
@@ -240,19 +229,8 @@ async fn lines(logs: &mut Option<Source>, batch: &mut Vec<Told>) -> usize {
     }
 }
 
-async fn event(events: &mut Option<broadcast::Receiver<Event>>) -> Option<Event> {
-    match events.as_mut()?.recv().await {
-        Ok(event) => Some(event),
-        Err(RecvError::Lagged(count)) => Some(dropped(count)),
-        Err(RecvError::Closed) => None,
-    }
-}
-
-fn dropped(count: u64) -> Event {
-    Event {
-        at: clock::unix_millis(),
-        kind: EventKind::Dropped { count },
-    }
+async fn event(events: &mut Option<Events>) -> Option<Event> {
+    events.as_mut()?.recv().await
 }
 
 /// Whether both are the same terminal, pipe or file.

@@ -19,6 +19,9 @@ use crate::{
     types::{Arg, ErrorView, ObjectState, ObjectView, TaskId},
 };
 
+/// Handles that are looked at for who holds what.
+const HANDLES: usize = 1_000_000;
+
 /// A job's objects whose values are large, by their numbers, as long as anybody holds them.
 #[derive(Debug, Default)]
 pub(crate) struct LargeObjects {
@@ -99,11 +102,30 @@ pub(in crate::node) fn objects(
                 found.is_argument_of(&object, call.id);
             }
         }
+        find_handles(&job, &mut found);
         if filling.add(job.id, found.into_vec(), None) {
             break;
         }
     }
     filling.page
+}
+
+/// Whose sandboxes have handles of what was found.
+fn find_handles(job: &JobState, found: &mut Nearest<ObjectView>) {
+    let mut looks = HANDLES;
+    for call in job.registry.walk(0) {
+        let mut from = Some(0);
+        while let Some(place) = from {
+            let (held, next) = call.held(place);
+            held.iter()
+                .for_each(|number| found.is_held_by(*number, call.id));
+            from = next;
+            let Some(left) = looks.checked_sub(1 + held.len()) else {
+                return;
+            };
+            looks = left;
+        }
+    }
 }
 
 fn large_objects(
@@ -184,6 +206,7 @@ fn object_view(job: &JobState, object: &ObjectRef) -> Option<ObjectView> {
         name: None,
         created_at: None,
         arguments_of: Vec::new(),
+        held_by: Vec::new(),
         error,
     })
 }
@@ -217,6 +240,16 @@ impl Nearest<ObjectView> {
             && view.arguments_of.last() != Some(&call)
         {
             view.arguments_of.push(call);
+        }
+    }
+
+    /// A sandbox has a handle of it.
+    fn is_held_by(&mut self, number: u64, call: TaskId) {
+        if let Some(view) = self.views.get_mut(&number)
+            && view.held_by.len() < ObjectView::ARGUMENTS
+            && view.held_by.last() != Some(&call)
+        {
+            view.held_by.push(call);
         }
     }
 

@@ -114,7 +114,7 @@ pub(super) fn stream_next<S: HostServices>(
     }
 }
 
-fn taken<S>(state: &mut State<S>, next: Next) -> Result<u32, Stop> {
+fn taken<S: HostServices>(state: &mut State<S>, next: Next) -> Result<u32, Stop> {
     match next {
         Next::Item(object) => value::insert_one(state, Resource::Object(object)),
         Next::Ended => Err(Stop::Status(Status::Ended)),

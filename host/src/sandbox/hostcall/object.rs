@@ -10,7 +10,7 @@ use super::{
     value::{self, At, Near, Written},
 };
 use crate::{
-    sandbox::{HostServices, instance::State},
+    sandbox::{HostServices, handles::place, instance::State},
     store::{Readiness, Resource, Value, Waitable, Waiting},
     tenant::{Charge, Resource::QueuedBytes},
     types::ErrorKind,
@@ -354,8 +354,9 @@ pub(super) fn release<S: HostServices>(
     }
     let mut unknown = None;
     for handle in handles(&memory[at]) {
-        if state.handles.remove(handle).is_none() {
-            unknown = unknown.or(Some(handle));
+        match state.handles.remove(handle) {
+            Some(_) => state.services.holds(place(handle), None),
+            None => unknown = unknown.or(Some(handle)),
         }
     }
     encode(match unknown {

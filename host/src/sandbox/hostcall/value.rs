@@ -10,7 +10,7 @@ use super::{
 };
 use crate::{
     rt::guard::Guard,
-    sandbox::{HostServices, fault::Violation, instance::State},
+    sandbox::{HostServices, fault::Violation, handles, instance::State},
     store::{Contents, INLINE_MAX, Place, Resource, Value},
     tenant::Charge,
     types::{Blob, ErrorKind, TaskError},
@@ -199,7 +199,7 @@ pub(super) fn write_refs<S: HostServices>(
 }
 
 /// Makes handles, all or none, and writes them; gives their number.
-pub(super) fn insert_all<S>(
+pub(super) fn insert_all<S: HostServices>(
     state: &mut State<S>,
     resources: Vec<Resource>,
     target: &mut [u8],
@@ -209,20 +209,22 @@ pub(super) fn insert_all<S>(
         return Err(state.stop(wrun_abi::Status::Limit, ErrorKind::Limit, e.to_string()));
     }
     for (resource, place) in resources.into_iter().zip(target.as_chunks_mut::<4>().0) {
-        match state.handles.insert(resource) {
-            Ok(handle) => *place = handle.to_le_bytes(),
-            Err(e) => {
-                return Err(state.stop(wrun_abi::Status::Limit, ErrorKind::Limit, e.to_string()));
-            }
-        }
+        *place = insert_one(state, resource)?.to_le_bytes();
     }
     Ok(n)
 }
 
 /// Makes one handle.
-pub(super) fn insert_one<S>(state: &mut State<S>, resource: Resource) -> Result<u32, Stop> {
+pub(super) fn insert_one<S: HostServices>(
+    state: &mut State<S>,
+    resource: Resource,
+) -> Result<u32, Stop> {
     match state.handles.insert(resource) {
-        Ok(handle) => Ok(handle),
+        Ok(handle) => {
+            let named = state.handles.get(handle);
+            state.services.holds(handles::place(handle), named);
+            Ok(handle)
+        }
         Err(e) => Err(state.stop(wrun_abi::Status::Limit, ErrorKind::Limit, e.to_string())),
     }
 }
@@ -231,10 +233,10 @@ pub(super) fn insert_one<S>(state: &mut State<S>, resource: Resource) -> Result<
 pub(super) fn resolve<S>(
     state: &mut State<S>,
     function: &'static str,
-    handles: impl Iterator<Item = u32>,
+    named: impl Iterator<Item = u32>,
 ) -> Result<Vec<Resource>, Stop> {
-    let mut resources = Vec::with_capacity(handles.size_hint().0);
-    for handle in handles {
+    let mut resources = Vec::with_capacity(named.size_hint().0);
+    for handle in named {
         match state.handles.get(handle) {
             Some(resource @ (Resource::Object(_) | Resource::Actor(_))) => {
                 resources.push(resource.clone())

@@ -91,6 +91,8 @@ impl Drop for TestServices {
 }
 
 impl HostServices for TestServices {
+    fn holds(&self, _: usize, _: Option<&Resource>) {}
+
     fn account(&self) -> &Arc<Account> {
         &self.account
     }

@@ -126,6 +126,11 @@ class Place:
         with urllib.request.urlopen(request) as answer:
             return json.load(answer)
 
+    def task(self, tenant, job, state):
+        """The id of one of its tasks."""
+        found = eventually(state, lambda: self.get(tenant, f"/v1/tasks?job={job}&state={state}")["tasks"])
+        return found[0]["id"]
+
     def ended_job(self, tenant, job):
         """Waits for its end."""
         ended = lambda: self.get(tenant, f"/v1/jobs/{job}")["state"] not in ("queued", "running")

@@ -1,6 +1,6 @@
 """Two tenants whose jobs work, wait, fail, print and hold."""
 
-from place import Place, eventually
+from place import Place
 
 # In every text of what one tenant has and no other may see.
 MARK = "quokka7391"
@@ -31,11 +31,6 @@ class Scene(Place):
         self.failed_task = self.task("acme", self.markup, "failed")
         self.marked_task = self.task("globex", self.marked, "failed")
 
-    def task(self, tenant, job, state):
-        """The id of one of its tasks."""
-        found = eventually(state, lambda: self.get(tenant, f"/v1/tasks?job={job}&state={state}")["tasks"])
-        return found[0]["id"]
-
 
 class Gallery(Place):
     """What the pictures of the documentation show."""
@@ -49,4 +44,9 @@ class Gallery(Place):
         self.submit("globex", "forecast.wasm", "forecast", "100000")
         for job in (self.finished, self.failed):
             self.ended_job("acme", job)
+        self.actors = self.submit("acme", "forecast.wasm", "actors", "3")
+        self.objects = self.submit("acme", "forecast.wasm", "objects", "12")
+        self.printed("acme", self.actors, "calls wait")
+        self.printed("acme", self.objects, "objects are held")
         self.printed("acme", self.working, "round 30 done")
+        self.queued_task = self.task("acme", self.actors, "queued")

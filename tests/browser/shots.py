@@ -18,6 +18,10 @@ SHOTS = {
     "summary": ("#/jobs/{working}/summary", "job", "summary", WIDE, "light", False),
     "logs": ("#/jobs/{working}/logs", "job", "logs", WIDE, "light", False),
     "errors": ("#/jobs/{failed}/errors", "job", "errors", WIDE, "light", False),
+    "tasks": ("#/tasks", "tasks", None, WIDE, "light", False),
+    "task": ("#/tasks/{queued_task}", "task", None, WIDE, "light", False),
+    "actors": ("#/actors", "actors", None, WIDE, "light", False),
+    "objects": ("#/objects", "objects", None, WIDE, "light", False),
     "tenants": ("#/tenants", "tenants", None, WIDE, "light", True),
 }
 

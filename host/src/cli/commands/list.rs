@@ -222,15 +222,13 @@ fn maker(object: &ObjectView) -> String {
             .iter()
             .map(|task| format!("#{}", task.number()))
             .collect();
-        match numbers.is_empty() {
-            true => String::new(),
-            false => format!(", {how} {}", numbers.join(" ")),
-        }
+        (!numbers.is_empty()).then(|| format!("{how} {}", numbers.join(" ")))
     };
+    let made = Some(format!("{name}{number}")).filter(|made| !made.is_empty());
     let arguments = tasks("argument of", &object.arguments_of);
     let handles = tasks("held by", &object.held_by);
-    let error = error(object.error.as_ref());
-    format!("{name}{number}{arguments}{handles}{error}")
+    let known: Vec<_> = [made, arguments, handles].into_iter().flatten().collect();
+    format!("{}{}", known.join(", "), error(object.error.as_ref()))
 }
 
 fn error(error: Option<&ErrorView>) -> String {

@@ -209,12 +209,15 @@ impl Emitter {
         let found: Vec<_> = all
             .iter_mut()
             .map(|part| std::mem::take(&mut **part))
+            .filter(|part| !part.written.is_empty())
             .collect();
         drop(all);
-        let mut events: Vec<_> = found.into_iter().flat_map(Part::into_events).collect();
-        if events.is_empty() {
+        if found.is_empty() {
             return;
         }
+        let count = found.iter().map(|part| part.written.len()).sum();
+        let mut events = Vec::with_capacity(count);
+        events.extend(found.into_iter().flat_map(Part::into_events));
         // Some runs that are sorted, which is what this is quick at.
         events.sort_by_key(|(at, _)| *at);
         let events = events.into_iter().map(|(at, kind)| Event {

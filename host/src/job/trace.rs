@@ -53,7 +53,7 @@ pub struct Trace {
 
 #[derive(Debug, Default)]
 struct Part {
-    spans: Vec<TaskSpan>,
+    spans: Chunks,
     /// What they take,
     used: u64,
     /// and what is charged for them.
@@ -69,6 +69,33 @@ struct Part {
     last: Option<(Arc<str>, usize)>,
     /// Calls of further names.
     others: Sums,
+}
+
+/// Spans in pieces of [`CHARGED`], so that none is moved when there are more.
+#[derive(Debug, Default)]
+struct Chunks {
+    chunks: Vec<Vec<TaskSpan>>,
+    len: usize,
+}
+
+impl Chunks {
+    fn push(&mut self, span: TaskSpan) {
+        if self.len == self.chunks.len() * CHARGED {
+            self.chunks.push(Vec::with_capacity(CHARGED));
+        }
+        self.len += 1;
+        let last = self.chunks.last_mut().expect("one with room");
+        last.push(span);
+    }
+
+    fn iter(&self) -> impl Iterator<Item = &TaskSpan> {
+        self.chunks.iter().flatten()
+    }
+
+    fn retain(&mut self, wanted: impl Fn(&TaskSpan) -> bool) {
+        let all = std::mem::take(self).chunks.into_iter().flatten();
+        all.filter(wanted).for_each(|span| self.push(span));
+    }
 }
 
 /// A function, or whatever else calls have in their name.
@@ -132,7 +159,7 @@ impl Trace {
 
     /// Makes room for one more of that size, by leaving out others if it must be.
     fn has_room(&self, part: &mut Part, account: &Account, size: u64) -> bool {
-        if part.spans.len() >= KEPT / self.parts.len() {
+        if part.spans.len >= KEPT / self.parts.len() {
             // Another part may have been full before.
             if !part.retain(|span| self.wants(span.number)) {
                 self.skipped_bits.fetch_add(1, Ordering::Relaxed);
@@ -145,9 +172,6 @@ impl Trace {
                 Ok(charge) => part.charges.push(charge),
                 Err(_) => return false,
             }
-        }
-        if part.spans.len() == part.spans.capacity() {
-            part.spans.reserve_exact(CHARGED);
         }
         true
     }
@@ -242,14 +266,14 @@ impl Part {
 
     /// Leaves out those that are not wanted, if there are any.
     fn retain(&mut self, wanted: impl Fn(&TaskSpan) -> bool) -> bool {
-        let before = self.spans.len();
+        let before = self.spans.len;
         self.spans.retain(wanted);
         let own = |span: &TaskSpan| match self.places.contains_key(&span.name) {
             true => 0,
             false => span.name.len() as u64,
         };
         self.used = self.spans.iter().map(|span| SPAN + own(span)).sum();
-        self.spans.len() < before
+        self.spans.len < before
     }
 }
 
@@ -503,7 +527,7 @@ mod tests {
             add_named(&trace, &account, number, name);
         }
         let part = trace.parts[shard::current()].lock();
-        let own = part.spans.len() as u64 * (200 + SPAN);
+        let own = part.spans.len as u64 * (200 + SPAN);
         let (named, charged) = (part.functions.len(), part.charges.len() as u64);
         assert_eq!(named, NAMES);
         assert_eq!(part.used, own - 200 * NAMES as u64);

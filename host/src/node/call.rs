@@ -160,6 +160,8 @@ struct Timing {
     blocked: u64,
     blocks: Vec<Block>,
     cpu: u64,
+    /// When it had all that.
+    over: Option<u64>,
     memory: u64,
 }
 
@@ -472,11 +474,14 @@ impl Call {
     pub(crate) fn placed(&self, turn: &mut Turn) -> Option<Placed> {
         self.job().trace.as_ref()?;
         let (worker, slot) = (turn.worker(), turn.slot_index());
-        if let Some(timing) = self.inputs.lock().timing() {
+        let begun = {
+            let mut inputs = self.inputs.lock();
+            let timing = inputs.timing()?;
             (timing.worker, timing.slot) = (worker, slot);
-        }
+            timing.begun
+        };
         let meter = turn.meter();
-        let before = meter.cpu();
+        let before = meter.cpu(self.job().instant(begun));
         Some(Placed { meter, before })
     }
 
@@ -526,9 +531,12 @@ impl Call {
         let Some(Placed { meter, before }) = placed else {
             return;
         };
-        let cpu = meter.cpu().saturating_sub(before).as_nanos();
+        let over = self.job().nanos();
+        let cpu = meter.cpu(self.job().instant(over));
+        let cpu = cpu.saturating_sub(before).as_nanos();
         if let Some(timing) = self.inputs.lock().timing() {
             timing.cpu = u64::try_from(cpu).unwrap_or(u64::MAX);
+            timing.over = Some(over);
         }
     }
 
@@ -643,9 +651,10 @@ impl Call {
         };
         let told =
             matches!(self.kind(), Kind::Constructor(actor) if actor.born.load(Ordering::Relaxed));
-        let now = self.job().moment();
+        let timing = std::mem::take(&mut inputs.at).into_timing();
+        let over = timing.as_ref().and_then(|timing| timing.over);
+        let now = over.or_else(|| self.job().moment());
         if !told {
-            let timing = std::mem::take(&mut inputs.at).into_timing();
             self.trace(now, timing, &inputs.args, error);
         }
         let via = match &outcome {

@@ -605,7 +605,12 @@ impl JobState {
         u64::try_from(self.started.elapsed().as_nanos()).unwrap_or(u64::MAX)
     }
 
-    /// The same, if its trace or a listener wants to know.
+    /// The moment so many nanoseconds after it began.
+    pub(crate) fn instant(&self, nanos: u64) -> Instant {
+        self.started + Duration::from_nanos(nanos)
+    }
+
+    /// Nanoseconds since it began, if its trace or a listener wants to know.
     pub(crate) fn moment(&self) -> Option<u64> {
         (self.trace.is_some() || self.emitter.is_wanted()).then(|| self.nanos())
     }

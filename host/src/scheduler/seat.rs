@@ -44,10 +44,10 @@ pub(super) fn polls(since: Instant) {
     POLLED.set(Some(since));
 }
 
-/// How long the fiber that the current thread polls has had it.
-pub(super) fn polled_for() -> Duration {
+/// How long the fiber that the current thread polls has had it, at this moment.
+pub(super) fn polled_for(now: Instant) -> Duration {
     let since = POLLED.try_with(Cell::get).ok().flatten();
-    since.map_or(Duration::ZERO, |since| since.elapsed())
+    since.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
 }
 
 /// Whether work waits that no other worker is about to take; false outside workers.

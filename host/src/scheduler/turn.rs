@@ -11,7 +11,7 @@ use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::sync::Arc;
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::core::{Core, TenantCore};
 use super::fiber::Fiber;
@@ -40,10 +40,10 @@ pub struct Turn {
 pub struct Meter(Arc<Fiber>);
 
 impl Meter {
-    /// The time on workers that it has had. Asked by the fiber itself, while it is polled.
+    /// The time on workers that it has had, at a moment of this poll. Asked by the fiber itself, while it is polled.
     #[must_use]
-    pub fn cpu(&self) -> Duration {
-        self.0.cpu() + seat::polled_for()
+    pub fn cpu(&self, now: Instant) -> Duration {
+        self.0.cpu() + seat::polled_for(now)
     }
 }
 

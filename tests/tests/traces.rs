@@ -6,7 +6,7 @@
 use std::{fs, process::Command};
 
 use serde_json::{Value as Json, json};
-use wrun_host::{api::TenantLimits, types::TaskSpan};
+use wrun_host::api::TenantLimits;
 use wrun_tests::{
     guest::SERVE,
     server::{Place, block_on, ended, pushed, refused, task, tenant, text},
@@ -176,42 +176,4 @@ fn what_went_wrong_is_told_once_and_whole() {
         broken.iter().any(|error| !error.backtrace.is_empty()),
         "{broken:?}"
     );
-}
-
-#[test]
-fn names_are_counted_apart_as_long_as_there_are_few() {
-    let mut place = Place::new();
-    let server = place.start();
-    let admin = server.client(&place.token);
-    let limits = TenantLimits {
-        log_bytes: Some(4 << 20),
-        ..TenantLimits::default()
-    };
-    let acme = block_on(tenant(&admin, "acme", limits));
-    let tasks = 20_000;
-    let submitted = [
-        "submit",
-        SERVE,
-        "--task",
-        "each_named",
-        "--args",
-        "[20000]",
-        "--detach",
-    ];
-    let id = server.run(&acme, &submitted).trim().to_owned();
-    server.run(&acme, &["job", "result", &id, "--wait", "60s"]);
-    let summary = server.run(&acme, &["summary", "tasks", &id, "--json"]);
-    let summary: Json = serde_json::from_str(&summary).unwrap();
-    let functions = summary["functions"].as_array().unwrap();
-    let count = |one: &Json| one["count"].as_u64().unwrap();
-    assert_eq!(functions.iter().map(count).sum::<u64>(), tasks + 1);
-    let others = functions.iter().find(|one| one["name"] == "(others)");
-    assert!(count(others.unwrap()) > tasks / 2 && functions.len() < 5_000);
-    // What is kept is short enough to be charged, and says so.
-    let trace = block_on(server.client(&acme).trace(&id)).unwrap();
-    assert_eq!(trace.left_out + trace.spans.len() as u64, tasks + 1);
-    let long = |span: &TaskSpan| span.name.len() == 200;
-    assert!(trace.spans.iter().filter(|span| long(span)).count() > 100);
-    let bytes = trace.spans.len() * (size_of::<TaskSpan>() + 200);
-    assert!(bytes <= 4 << 20, "{bytes}");
 }

@@ -46,14 +46,6 @@ fn many(tasks: i64) -> Result<i64> {
     Ok(wrun::get(&refs)?.iter().sum())
 }
 
-/// That many small tasks, each with a long name of its own.
-#[wrun::task]
-fn each_named(tasks: i64) -> Result<i64> {
-    let call = |n: i64| double::options().name(format!("{n:0>200}")).remote(n);
-    let refs: Vec<_> = (0..tasks).map(call).collect();
-    Ok(wrun::get(&refs)?.iter().sum())
-}
-
 /// How many seconds that many small tasks take.
 #[wrun::task]
 fn timed(tasks: i64) -> Result<f64> {
